@@ -1,0 +1,18 @@
+/* forecast_fdw--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION forecast_fdw" to load this file. \quit
+
+CREATE FUNCTION forecast_fdw_handler()
+RETURNS fdw_handler
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT;
+
+CREATE FUNCTION forecast_fdw_validator(text[], oid)
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT;
+
+CREATE FOREIGN DATA WRAPPER forecast_fdw
+  HANDLER forecast_fdw_handler
+  VALIDATOR forecast_fdw_validator;

@@ -1,0 +1,341 @@
+/*
+ * error.c
+ *		What can go wrong with a call, and how it is reported.
+ *
+ * An error is read in one place, whoever answered: AWS, a proxy in between or
+ * nobody.  What others say is cleared of secrets before it is kept: AWS's own
+ * message on a wrong signature quotes the session token, and any server may
+ * echo what it was sent.
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+
+#include "aws/error.h"
+#include "aws/json.h"
+
+/* How much of somebody else's words a report quotes, in bytes. */
+#define MAX_QUOTED_MESSAGE	2000
+#define MAX_QUOTED_BODY		200
+
+/* ---- reading an error ---- */
+
+/* Replaces each occurrence of secret in text, in place. */
+static void
+blot_out(char *text, const char *secret)
+{
+	size_t		len = secret ? strlen(secret) : 0;
+
+	if (len == 0)
+		return;
+	for (char *p = strstr(text, secret); p != NULL; p = strstr(p, secret))
+	{
+		memset(p, '*', len);
+		p += len;
+	}
+}
+
+/*
+ * Makes foreign words printable: no secrets, no more than max bytes, in the
+ * server's encoding.  What cannot be converted becomes question marks, so that
+ * an error report never fails for its own text.  NULL stays NULL.
+ */
+static char *
+quotable(const char *words, size_t max, const AwsSecrets *secrets)
+{
+	char	   *text;
+
+	if (words == NULL)
+		return NULL;
+	text = pstrdup(words);
+	for (size_t i = 0; i < lengthof(secrets->strings); i++)
+		blot_out(text, secrets->strings[i]);
+
+	if (strlen(text) > max)
+		text[pg_encoding_mbcliplen(PG_UTF8, text, strlen(text), max)] = '\0';
+	if (GetDatabaseEncoding() != PG_UTF8 ||
+		!pg_verify_mbstr(PG_UTF8, text, strlen(text), true))
+	{
+		for (char *p = text; *p; p++)
+			if (IS_HIGHBIT_SET(*p))
+				*p = '?';
+	}
+	for (char *p = text; *p; p++)
+		if ((unsigned char) *p < ' ' && *p != '\n')
+			*p = ' ';
+	return text;
+}
+
+static const char *
+string_member(const cJSON *object, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+/* "com.amazon.coral.service#Name:http://..." is Name. */
+static char *
+bare_code(const char *code)
+{
+	char	   *result = pstrdup(code);
+	char	   *colon = strchr(result, ':');
+	char	   *hash;
+
+	if (colon)
+		*colon = '\0';
+	hash = strchr(result, '#');
+	return hash ? hash + 1 : result;
+}
+
+/* AWS's error code, from wherever it stands; NULL if nowhere. */
+static const char *
+find_code(const cJSON *body, const AwsExchange *exchange)
+{
+	const char *code = string_member(body, "__type");
+
+	if (code == NULL)
+		code = aws_exchange_header(exchange, "X-Amzn-Errortype");
+	if (code == NULL)
+		code = string_member(body, "code");
+	return code && *code ? bare_code(code) : NULL;
+}
+
+static const char *
+find_message(const cJSON *body)
+{
+	const char *message = string_member(body, "message");
+
+	return message ? message : string_member(body, "Message");
+}
+
+/* Says what came instead of JSON. */
+static const char *
+describe_body(const AwsExchange *exchange, const char *text, size_t len,
+			  const AwsSecrets *secrets)
+{
+	const char *type = aws_exchange_header(exchange, "Content-Type");
+	const char *location = aws_exchange_header(exchange, "Location");
+
+	if (location)
+		return psprintf("It redirects to \"%s\"; redirects are not followed.",
+						quotable(location, MAX_QUOTED_BODY, secrets));
+	if (len == 0)
+		return "Its body is empty.";
+	return psprintf("Its content type is %s, its body starts with: %s",
+					type ? quotable(type, MAX_QUOTED_BODY, secrets) : "not given",
+					quotable(text, MAX_QUOTED_BODY, secrets));
+}
+
+/*
+ * Reads the error out of an exchange that did not bring an answer.  text is
+ * the response body, which len bytes long a NUL byte follows.  The question is
+ * kept, not copied; everything is allocated in the current memory context.
+ */
+AwsError *
+aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
+			   const AwsExchange *exchange, const char *text, size_t len)
+{
+	AwsError   *error = palloc0(sizeof(AwsError));
+	const cJSON *body;
+
+	error->question = *question;
+	error->outcome = aws_exchange_outcome(exchange);
+	if (error->outcome != AWS_OUTCOME_ANSWERED)
+	{
+		error->message = quotable(aws_exchange_problem(exchange),
+								  MAX_QUOTED_MESSAGE, secrets);
+		return error;
+	}
+
+	body = aws_json_parse(text, len);
+	error->status = aws_exchange_status(exchange);
+	error->request_id = quotable(aws_exchange_header(exchange, "x-amzn-RequestId"),
+								 MAX_QUOTED_BODY, secrets);
+	if (error->status >= 400)
+		error->code = quotable(find_code(body, exchange), MAX_QUOTED_BODY, secrets);
+	if (error->code)
+		error->message = quotable(find_message(body), MAX_QUOTED_MESSAGE, secrets);
+	else
+		error->message = describe_body(exchange, text, len, secrets);
+	return error;
+}
+
+/*
+ * Did AWS answer with this error code?
+ */
+bool
+aws_error_is(const AwsError *error, const char *code)
+{
+	return error->code != NULL && strcmp(error->code, code) == 0;
+}
+
+/* ---- reporting an error ---- */
+
+#define HINT_KEY \
+	"Check aws_access_key_id and aws_session_token of the user mapping."
+#define HINT_SIGNATURE \
+	"Check aws_secret_access_key of the user mapping, region of the server, and the clock of the database server: AWS allows 5 minutes."
+#define HINT_EXPIRED \
+	"Set new aws_access_key_id, aws_secret_access_key and aws_session_token with ALTER USER MAPPING."
+#define HINT_ENDPOINT \
+	"Check endpoint_url and region of the server."
+#define HINT_LATER \
+	"Try again later."
+
+/* AWS's codes that have a meaning in SQL, and what the reader can do. */
+static const struct
+{
+	const char *code;
+	int			sqlstate;
+	const char *hint;
+}			codes[] = {
+	{"AccessDeniedException", ERRCODE_INSUFFICIENT_PRIVILEGE,
+	"Allow the operation in an IAM policy of the identity that the user mapping names."},
+	{"AccessDenied", ERRCODE_INSUFFICIENT_PRIVILEGE, NULL},
+	{"OptInRequired", ERRCODE_INSUFFICIENT_PRIVILEGE, NULL},
+	{"UnrecognizedClientException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
+	{"InvalidClientTokenId", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
+	{"MissingAuthenticationTokenException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
+	{"MissingAuthenticationToken", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
+	{"IncompleteSignatureException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"IncompleteSignature", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"InvalidSignatureException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"SignatureDoesNotMatch", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"RequestExpired", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"RequestInTheFuture", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"RequestTimeTooSkewed", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"ExpiredTokenException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_EXPIRED},
+	{"ExpiredToken", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_EXPIRED},
+	{"InvalidInputException", ERRCODE_INVALID_PARAMETER_VALUE, NULL},
+	{"ValidationException", ERRCODE_INVALID_PARAMETER_VALUE, NULL},
+	{"ResourceInUseException", ERRCODE_OBJECT_IN_USE, HINT_LATER},
+	{"ResourceNotFoundException", ERRCODE_UNDEFINED_OBJECT, NULL},
+	{"LimitExceededException", ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+	"A quota of the AWS account is used up; it can be raised with Service Quotas."},
+	{"ThrottlingException", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
+	{"Throttling", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
+	{"ThrottledException", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
+	{"RequestThrottled", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
+	{"RequestThrottledException", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
+	{"RequestLimitExceeded", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
+	{"TooManyRequestsException", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
+	{"SlowDown", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
+	{"UnknownOperationException", ERRCODE_FEATURE_NOT_SUPPORTED, HINT_ENDPOINT},
+	{"InvalidAction", ERRCODE_FEATURE_NOT_SUPPORTED, HINT_ENDPOINT},
+	{"SerializationException", ERRCODE_PROTOCOL_VIOLATION, NULL},
+	{"InternalFailure", ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"InternalServerException", ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"InternalServerError", ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"ServiceUnavailable", ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"ServiceUnavailableException", ERRCODE_SYSTEM_ERROR, HINT_LATER},
+};
+
+/* Exchanges without an HTTP response; each message takes the URL. */
+static const struct
+{
+	AwsOutcome	outcome;
+	int			sqlstate;
+	const char *message;
+	const char *hint;
+}			outcomes[] = {
+	{AWS_OUTCOME_UNREACHABLE, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
+	"could not connect to %s", HINT_ENDPOINT},
+	{AWS_OUTCOME_CONNECT_TIMEOUT, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
+		"could not connect to %s within the connection timeout",
+	"Raise connect_timeout of the server if the network is that slow."},
+	{AWS_OUTCOME_READ_TIMEOUT, ERRCODE_CONNECTION_FAILURE,
+		"no answer from %s within the read timeout",
+	"Raise read_timeout of the server if answers take that long."},
+	{AWS_OUTCOME_CUT, ERRCODE_CONNECTION_FAILURE,
+	"connection to %s ended before the answer was complete", HINT_LATER},
+	{AWS_OUTCOME_TOO_LARGE, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+		"answer from %s is larger than allowed",
+	"Raise max_response_size of the server."},
+	{AWS_OUTCOME_NOT_HTTP, ERRCODE_PROTOCOL_VIOLATION,
+	"answer from %s is not HTTP", HINT_ENDPOINT},
+	{AWS_OUTCOME_OUT_OF_MEMORY, ERRCODE_OUT_OF_MEMORY,
+	"out of memory while talking to %s", NULL},
+};
+
+/* The part of every report that says what was asked. */
+static int
+errdetail_question(const AwsError *error, const char *lead)
+{
+	const AwsQuestion *question = &error->question;
+	char		response[300] = "";
+
+	if (error->status != 0)
+		snprintf(response, sizeof(response), "; got HTTP status %ld, request ID %s",
+				 error->status, error->request_id ? error->request_id : "not given");
+	return errdetail("%s%sAsked %s of %s with %s%s.",
+					 lead ? lead : "", lead ? "\n" : "",
+					 question->operation, question->url, question->input, response);
+}
+
+/* AWS said no. */
+static void
+report_refusal(const AwsError *error)
+{
+	int			sqlstate = error->status >= 500 ? ERRCODE_SYSTEM_ERROR : ERRCODE_FDW_ERROR;
+	const char *hint = NULL;
+
+	for (size_t i = 0; i < lengthof(codes); i++)
+	{
+		if (strcmp(codes[i].code, error->code) != 0)
+			continue;
+		sqlstate = codes[i].sqlstate;
+		hint = codes[i].hint;
+	}
+	ereport(ERROR,
+			(errcode(sqlstate),
+			 errmsg("%s answered %s with %s%s%s",
+					error->question.service, error->question.operation, error->code,
+					error->message ? ": " : "", error->message ? error->message : ""),
+			 errdetail_question(error, NULL),
+			 hint ? errhint("%s", hint) : 0));
+}
+
+/* Somebody answered, but not as AWS does. */
+static void
+report_stranger(const AwsError *error)
+{
+	bool		temporary = error->status >= 500 || error->status == 429;
+	int			sqlstate = temporary ? ERRCODE_SYSTEM_ERROR : ERRCODE_PROTOCOL_VIOLATION;
+	const char *url = error->question.url;
+
+	ereport(ERROR,
+			(errcode(sqlstate),
+			 error->status >= 200 && error->status < 300 ?
+			 errmsg("answer from %s is not a JSON object", url) :
+			 errmsg("%s answered with HTTP status %ld", url, error->status),
+			 errdetail_question(error, error->message),
+			 errhint("%s", temporary ? HINT_LATER : HINT_ENDPOINT)));
+}
+
+/* Nobody answered. */
+static void
+report_silence(const AwsError *error)
+{
+	int			i = 0;
+
+	while (outcomes[i].outcome != error->outcome)
+		i++;
+	ereport(ERROR,
+			(errcode(outcomes[i].sqlstate),
+			 errmsg(outcomes[i].message, error->question.url),
+			 errdetail_question(error, error->message),
+			 outcomes[i].hint ? errhint("%s", outcomes[i].hint) : 0));
+}
+
+/*
+ * Throws the error.
+ */
+void
+aws_error_report(const AwsError *error)
+{
+	if (error->outcome != AWS_OUTCOME_ANSWERED)
+		report_silence(error);
+	if (error->code == NULL)
+		report_stranger(error);
+	report_refusal(error);
+	pg_unreachable();
+}

@@ -1,0 +1,44 @@
+/*
+ * error.h
+ *		What can go wrong with a call, and how it is reported.
+ */
+#ifndef AWS_ERROR_H
+#define AWS_ERROR_H
+
+#include "aws/transport.h"
+
+/* What was asked, for the report. */
+typedef struct AwsQuestion
+{
+	const char *service;		/* title of the service */
+	const char *operation;
+	const char *url;
+	const char *input;			/* JSON, in the server's encoding */
+} AwsQuestion;
+
+/*
+ * A failed call.  All strings are in the server's encoding, free of secrets,
+ * and live as long as the answer they came with.
+ */
+typedef struct AwsError
+{
+	AwsQuestion question;
+	AwsOutcome	outcome;		/* AWS_OUTCOME_ANSWERED: by an HTTP response */
+	long		status;			/* HTTP status, 0 without a response */
+	const char *request_id;		/* NULL without one */
+	const char *code;			/* AWS's error code; NULL if there was none */
+	const char *message;		/* AWS's words, or what is wrong; NULL if nothing */
+} AwsError;
+
+/* Strings that must never be printed; NULL members are none. */
+typedef struct AwsSecrets
+{
+	const char *strings[3];
+} AwsSecrets;
+
+extern AwsError *aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
+								const AwsExchange *exchange, const char *text, size_t len);
+extern bool aws_error_is(const AwsError *error, const char *code);
+extern void aws_error_report(const AwsError *error) pg_attribute_noreturn();
+
+#endif							/* AWS_ERROR_H */

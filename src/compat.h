@@ -1,0 +1,56 @@
+/*
+ * compat.h
+ *		What differs between the PostgreSQL versions we build with (15 to 18).
+ *		No other file looks at PG_VERSION_NUM.
+ */
+#ifndef FORECAST_COMPAT_H
+#define FORECAST_COMPAT_H
+
+#if PG_VERSION_NUM < 150000
+#error "forecast_fdw needs PostgreSQL 15 or later"
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
+/* Since 17 a wait event set can have a resource owner; ours outlive queries. */
+#if PG_VERSION_NUM >= 170000
+#define forecast_create_wait_event_set(context, n) CreateWaitEventSet(NULL, (n))
+#else
+#define forecast_create_wait_event_set(context, n) CreateWaitEventSet((context), (n))
+#endif
+
+/* 17 added the restrictions pushed into a foreign join, 18 disabled_nodes. */
+#if PG_VERSION_NUM >= 180000
+#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer) \
+	create_foreignscan_path((root), (rel), NULL, (rows), 0, (startup), (total), \
+							NIL, (outer), NULL, NIL, NIL)
+#elif PG_VERSION_NUM >= 170000
+#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer) \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), \
+							NIL, (outer), NULL, NIL, NIL)
+#else
+#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer) \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), \
+							NIL, (outer), NULL, NIL)
+#endif
+
+/* Since 16 the plan node knows the user whose rights the scan runs with. */
+#if PG_VERSION_NUM >= 160000
+#define forecast_check_as_user(plan, estate) ((plan)->checkAsUser)
+#else
+#define forecast_check_as_user(plan, estate) \
+	(exec_rt_fetch((plan)->scan.scanrelid, (estate))->checkAsUser)
+#endif
+
+/* 18 lets a module tell its name and version. */
+#ifdef PG_MODULE_MAGIC_EXT
+#define FORECAST_MODULE_MAGIC \
+	PG_MODULE_MAGIC_EXT(.name = "forecast_fdw", .version = FORECAST_FDW_VERSION)
+#else
+#define FORECAST_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif							/* FORECAST_COMPAT_H */

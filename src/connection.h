@@ -1,0 +1,14 @@
+/*
+ * connection.h
+ *		The clients of this backend.
+ */
+#ifndef FORECAST_CONNECTION_H
+#define FORECAST_CONNECTION_H
+
+#include "foreign/foreign.h"
+
+#include "aws/client.h"
+
+extern AwsClient *forecast_get_client(UserMapping *user);
+
+#endif							/* FORECAST_CONNECTION_H */

@@ -1,0 +1,383 @@
+/*
+ * option.c
+ *		Every option: its name, the object it belongs to, what it may be, who may
+ *		set it and where its value goes.
+ *
+ * Names and units follow boto3 and the AWS configuration file.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/reloptions.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_foreign_server.h"
+#include "catalog/pg_foreign_table.h"
+#include "catalog/pg_user_mapping.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+
+#include "aws/endpoint.h"
+#include "option.h"
+
+/* botocore's defaults, in seconds. */
+#define DEFAULT_CONNECT_TIMEOUT		60.0
+#define DEFAULT_READ_TIMEOUT		60.0
+#define MIN_TIMEOUT					0.001
+#define MAX_TIMEOUT					86400.0
+
+/* A describe answer has about a kilobyte, a list page about 60. */
+#define DEFAULT_MAX_RESPONSE_SIZE	(16 * 1024 * 1024)
+#define MIN_MAX_RESPONSE_SIZE		1024
+
+typedef struct ForecastOption ForecastOption;
+
+/*
+ * Checks a value and, if target is not NULL, stores it there.  Throws on a value
+ * that cannot be used.
+ */
+typedef void (*ForecastOptionParser) (const ForecastOption *option, char *value,
+									  void *target);
+
+struct ForecastOption
+{
+	const char *name;
+	Oid			catalog;		/* of the objects that have it */
+	ForecastOptionParser parse;
+	int			target;			/* offset in AwsClientConfig, or NO_TARGET */
+};
+
+#define NO_TARGET	(-1)
+
+static void parse_region(const ForecastOption *option, char *value, void *target);
+static void parse_url(const ForecastOption *option, char *value, void *target);
+static void parse_file(const ForecastOption *option, char *value, void *target);
+static void parse_timeout(const ForecastOption *option, char *value, void *target);
+static void parse_size(const ForecastOption *option, char *value, void *target);
+static void parse_key(const ForecastOption *option, char *value, void *target);
+static void parse_resource(const ForecastOption *option, char *value, void *target);
+static void parse_field(const ForecastOption *option, char *value, void *target);
+
+static const ForecastOption forecast_options[] = {
+	{"region", ForeignServerRelationId, parse_region,
+	offsetof(AwsClientConfig, region)},
+	{"endpoint_url", ForeignServerRelationId, parse_url,
+	offsetof(AwsClientConfig, endpoint_url)},
+	{"ca_bundle", ForeignServerRelationId, parse_file,
+	offsetof(AwsClientConfig, ca_bundle)},
+	{"connect_timeout", ForeignServerRelationId, parse_timeout,
+	offsetof(AwsClientConfig, connect_timeout)},
+	{"read_timeout", ForeignServerRelationId, parse_timeout,
+	offsetof(AwsClientConfig, read_timeout)},
+	{"max_response_size", ForeignServerRelationId, parse_size,
+	offsetof(AwsClientConfig, max_response_size)},
+
+	{"aws_access_key_id", UserMappingRelationId, parse_key,
+	offsetof(AwsClientConfig, credentials.access_key_id)},
+	{"aws_secret_access_key", UserMappingRelationId, parse_key,
+	offsetof(AwsClientConfig, credentials.secret_access_key)},
+	{"aws_session_token", UserMappingRelationId, parse_key,
+	offsetof(AwsClientConfig, credentials.session_token)},
+
+	{"resource", ForeignTableRelationId, parse_resource, NO_TARGET},
+	{"field", AttributeRelationId, parse_field, NO_TARGET},
+};
+
+/* ---- values ---- */
+
+static void
+store_string(void *target, char *value)
+{
+	if (target)
+		*(char **) target = value;
+}
+
+static void
+parse_region(const ForecastOption *option, char *value, void *target)
+{
+	if (!aws_region_is_valid(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
+				 errhint("A region looks like \"eu-west-1\".")));
+	store_string(target, value);
+}
+
+static void
+parse_url(const ForecastOption *option, char *value, void *target)
+{
+	const char *problem = aws_endpoint_url_problem(value);
+
+	/* The value is not repeated: a URL may carry a password. */
+	if (problem)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\"", option->name),
+				 errdetail("%s", problem)));
+	store_string(target, value);
+}
+
+/* A file that the server reads: what file_fdw asks of its user, we ask too. */
+static void
+parse_file(const ForecastOption *option, char *value, void *target)
+{
+	bool		validating = target == NULL;
+
+	if (validating && !has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"%s\"", option->name),
+				 errhint("Only roles with the privileges of the \"%s\" role may name a file of the server.",
+						 "pg_read_server_files")));
+	if (!is_absolute_path(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
+				 errhint("Give an absolute path.")));
+	store_string(target, value);
+}
+
+static void
+parse_timeout(const ForecastOption *option, char *value, void *target)
+{
+	double		seconds;
+	const char *hint = NULL;
+
+	if (!parse_real(value, &seconds, GUC_UNIT_S, &hint) ||
+		!(seconds >= MIN_TIMEOUT && seconds <= MAX_TIMEOUT))
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
+				 hint ? errhint("%s", hint) :
+				 errhint("Give seconds, or a number with a unit: from 1ms to 1d.")));
+	if (target)
+		*(double *) target = seconds;
+}
+
+static void
+parse_size(const ForecastOption *option, char *value, void *target)
+{
+	int			bytes;
+	const char *hint = NULL;
+
+	if (!parse_int(value, &bytes, GUC_UNIT_BYTE, &hint) || bytes < MIN_MAX_RESPONSE_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
+				 hint ? errhint("%s", hint) :
+				 errhint("Give bytes, or a number with a unit: from 1kB to 2047MB.")));
+	if (target)
+		*(int *) target = bytes;
+}
+
+/* A part of credentials.  It goes into HTTP headers and is never repeated. */
+static void
+parse_key(const ForecastOption *option, char *value, void *target)
+{
+	bool		ok = *value != '\0';
+
+	for (char *p = value; *p; p++)
+		ok = ok && *p > ' ' && *p < 0x7f;
+	if (!ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\"", option->name),
+				 errdetail("It must consist of printable ASCII characters without spaces.")));
+	store_string(target, value);
+}
+
+static void
+parse_resource(const ForecastOption *option, char *value,
+			   void *target pg_attribute_unused())
+{
+	if (forecast_resource_by_name(value) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
+				 errhint("Valid resources are: %s.", forecast_resource_names())));
+}
+
+/* Which resource the column belongs to is not known yet: any will do. */
+static void
+parse_field(const ForecastOption *option, char *value,
+			void *target pg_attribute_unused())
+{
+	StringInfoData paths;
+
+	initStringInfo(&paths);
+	for (int i = 0; i < forecast_nresources; i++)
+	{
+		if (forecast_field_by_path(&forecast_resources[i], value))
+			return;
+		appendStringInfo(&paths, "%s%s", i > 0 ? ", " : "",
+						 forecast_field_paths(&forecast_resources[i]));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
+			 errhint("Valid fields are: %s.", paths.data)));
+}
+
+/*
+ * Comma-separated names for a hint, palloc'd: of all resources.
+ */
+char *
+forecast_resource_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < forecast_nresources; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", forecast_resources[i].name);
+	return names.data;
+}
+
+/*
+ * The same: of the paths of a resource's fields.
+ */
+char *
+forecast_field_paths(const ForecastResource *resource)
+{
+	StringInfoData paths;
+
+	initStringInfo(&paths);
+	for (int i = 0; i < resource->nfields; i++)
+		appendStringInfo(&paths, "%s%s", i > 0 ? ", " : "", resource->fields[i].path);
+	return paths.data;
+}
+
+/* ---- validation ---- */
+
+/* Throws: nobody knows this option here. */
+static void
+report_unknown_option(const char *name, Oid catalog)
+{
+	StringInfoData valid;
+
+	initStringInfo(&valid);
+	for (size_t i = 0; i < lengthof(forecast_options); i++)
+		if (forecast_options[i].catalog == catalog)
+			appendStringInfo(&valid, "%s%s", valid.len > 0 ? ", " : "",
+							 forecast_options[i].name);
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+			 errmsg("invalid option \"%s\"", name),
+			 valid.len > 0 ?
+			 errhint("Valid options in this context are: %s.", valid.data) :
+			 errhint("There are no valid options in this context.")));
+}
+
+static const ForecastOption *
+find_option(const char *name, Oid catalog)
+{
+	for (size_t i = 0; i < lengthof(forecast_options); i++)
+		if (forecast_options[i].catalog == catalog &&
+			strcmp(forecast_options[i].name, name) == 0)
+			return &forecast_options[i];
+	return NULL;
+}
+
+/* Half a set of keys signs nothing. */
+static void
+validate_credentials(List *options)
+{
+	bool		has_id = forecast_option(options, "aws_access_key_id") != NULL;
+	bool		has_secret = forecast_option(options, "aws_secret_access_key") != NULL;
+	bool		has_token = forecast_option(options, "aws_session_token") != NULL;
+
+	if (has_id == has_secret && (has_id || !has_token))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+			 errmsg("incomplete AWS credentials"),
+			 errdetail("aws_access_key_id and aws_secret_access_key go together, and aws_session_token goes with both.")));
+}
+
+/*
+ * Checks the options of one object as CREATE or ALTER would leave them; catalog
+ * is the system catalog that holds the object.
+ */
+void
+forecast_validate_options(List *options, Oid catalog)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		DefElem    *def = lfirst(cell);
+		const ForecastOption *option = find_option(def->defname, catalog);
+
+		if (option == NULL)
+			report_unknown_option(def->defname, catalog);
+		option->parse(option, defGetString(def), NULL);
+	}
+	if (catalog == UserMappingRelationId)
+		validate_credentials(options);
+}
+
+/* ---- reading ---- */
+
+/*
+ * The value of an option, NULL if it is not in the list.
+ */
+const char *
+forecast_option(List *options, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		DefElem    *def = lfirst(cell);
+
+		if (strcmp(def->defname, name) == 0)
+			return defGetString(def);
+	}
+	return NULL;
+}
+
+static void
+read_options(AwsClientConfig *config, List *options, Oid catalog)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		DefElem    *def = lfirst(cell);
+		const ForecastOption *option = find_option(def->defname, catalog);
+
+		if (option && option->target != NO_TARGET)
+			option->parse(option, defGetString(def), (char *) config + option->target);
+	}
+}
+
+/*
+ * Fills config in from a server and a user mapping.  Its strings point into
+ * their option lists.  Throws if something that a call needs is missing.
+ */
+void
+forecast_client_config(AwsClientConfig *config, ForeignServer *server, UserMapping *user)
+{
+	memset(config, 0, sizeof(*config));
+	config->connect_timeout = DEFAULT_CONNECT_TIMEOUT;
+	config->read_timeout = DEFAULT_READ_TIMEOUT;
+	config->max_response_size = DEFAULT_MAX_RESPONSE_SIZE;
+	read_options(config, server->options, ForeignServerRelationId);
+	read_options(config, user->options, UserMappingRelationId);
+
+	if (config->region == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+				 errmsg("server \"%s\" has no region", server->servername),
+				 errhint("Set it with ALTER SERVER %s OPTIONS (ADD region '...').",
+						 quote_identifier(server->servername))));
+	if (config->credentials.access_key_id == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+				 errmsg("no AWS credentials for user \"%s\" on server \"%s\"",
+						MappingUserName(user->userid), server->servername),
+				 errhint("Set aws_access_key_id and aws_secret_access_key with ALTER USER MAPPING.")));
+}

@@ -1,0 +1,167 @@
+"""The command line: put the parts together, listen, stop when told to."""
+
+import argparse
+import asyncio
+import gc
+import os
+import signal
+import ssl
+import sys
+
+from . import fixture
+from .application import Application
+from .auth import Identity, Verifier
+from .control import Control
+from .errors import BadInput
+from .faults import Faults
+from .journal import Journal
+from .model import Model
+from .server import Connection
+from .service import Service
+
+PROGRAM = "forecast-simulator"
+BACKLOG = 1024
+
+# The keys of the examples in AWS's own documentation.
+EXAMPLE_ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
+EXAMPLE_SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
+
+def main(arguments=None):
+    """Run until SIGTERM or SIGINT; the exit status."""
+    options = parse_arguments(arguments)
+    try:
+        application = build(options)
+        context = tls_context(options.tls)
+        asyncio.run(serve(application, options, context))
+    except BadInput as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parse_arguments(arguments):
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="An Amazon Forecast that runs on this machine."
+    )
+    add = parser.add_argument
+    add("--port", type=int, required=True, help="TCP port; 0 picks a free one")
+    add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    add("--tls", nargs=2, metavar=("CERT", "KEY"), help="serve https with these PEM files")
+    add("--latency-ms", type=not_negative, default=0, help="delay of every API answer")
+    add("--fixture", metavar="FILE", help="JSON file of resources and credentials")
+    add("--region", default="eu-west-1", help="AWS region (%(default)s)")
+    add("--account", default="123456789012", help="AWS account (%(default)s)")
+    add(
+        "--job-seconds",
+        type=not_negative,
+        default=2,
+        help="how long a created job takes to become ACTIVE (%(default)s)",
+    )
+    add(
+        "--delete-seconds",
+        type=not_negative,
+        default=0,
+        help="how long a deleted job stays DELETE_IN_PROGRESS (%(default)s)",
+    )
+    add("--access-key-id", default=EXAMPLE_ACCESS_KEY_ID, help="accepted key (%(default)s)")
+    add(
+        "--secret-access-key",
+        default=EXAMPLE_SECRET_ACCESS_KEY,
+        help="its secret (the one of the AWS documentation)",
+    )
+    add("--session-token", help="its session token (none)")
+    return parser.parse_args(arguments)
+
+
+def not_negative(text):
+    """A number from 0."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
+def build(options):
+    """The application with its initial state."""
+    model = Model()
+    verifier = Verifier(model.signing_name, options.region)
+    service = Service(
+        options.region, options.account, options.job_seconds, options.delete_seconds
+    )
+    journal = Journal()
+    faults = Faults()
+    application = Application(model, verifier, service, journal, faults)
+    initial = fixture.load_file(options.fixture) if options.fixture else {}
+
+    def load(content):
+        fixture.apply(content, model, service, verifier)
+
+    def reset():
+        service.clear()
+        verifier.clear()
+        verifier.add(
+            Identity(
+                options.access_key_id, options.secret_access_key, options.session_token
+            )
+        )
+        load(initial)
+        journal.clear()
+        faults.clear()
+        application.latency = options.latency_ms / 1000
+
+    try:
+        reset()
+    except BadInput as error:
+        raise BadInput(f"fixture {options.fixture}: {error}") from None
+    application.control = Control(application, service, journal, faults, reset, load)
+    return application
+
+
+def tls_context(files):
+    """The server's side of TLS, or None for plain http."""
+    if files is None:
+        return None
+    certificate, key = files
+    for path in files:
+        if not os.access(path, os.R_OK):
+            raise BadInput(f"cannot read {path}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(certificate, key)
+    except (ssl.SSLError, OSError) as error:
+        raise BadInput(f"cannot use {certificate} with {key}: {error}") from None
+    return context
+
+
+async def serve(application, options, context):
+    """Listen, say so, and wait for the signal to stop."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        server = await loop.create_server(
+            lambda: Connection(application),
+            options.host,
+            options.port,
+            ssl=context,
+            backlog=BACKLOG,
+        )
+    except (OSError, OverflowError) as error:
+        reason = os.strerror(error.errno) if getattr(error, "errno", 0) else error
+        raise BadInput(
+            f"cannot listen on {options.host} port {options.port}: {reason}"
+        ) from None
+    # What exists now stays: the collector need not look at it again.
+    gc.freeze()
+    port = server.sockets[0].getsockname()[1]
+    scheme = "https" if context else "http"
+    print(f"{PROGRAM}: listening on {scheme}://{options.host}:{port}", flush=True)
+    await stop.wait()
+    server.close()
+    for connection in list(application.connections):
+        connection.abort()
+    await server.wait_closed()
