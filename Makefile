@@ -34,13 +34,29 @@ PG_CFLAGS = -std=gnu11
 PG_CPPFLAGS = -I$(srcdir)/src $(shell pkg-config --cflags-only-I libcurl libcrypto)
 SHLIB_LINK = $(shell pkg-config --libs libcurl libcrypto) -lcjson
 
-REGRESS = setup
-REGRESS_OPTS = --encoding=UTF8
+REGRESS = setup option import describe type join explain error
+REGRESS_OPTS = --encoding=UTF8 --no-locale
 TAP_TESTS = 1
 
 PG_CONFIG = pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+# The SQL tests talk to the simulator; the TAP tests each start their own.
+FORECAST_SIMULATOR ?= http://127.0.0.1:8766
+export FORECAST_SIMULATOR
+
+ifdef REGRESS
+installcheck: check-simulator
+endif
+
+.PHONY: check-simulator
+check-simulator:
+	@curl -fso /dev/null $(FORECAST_SIMULATOR)/_simulator/health || { \
+	  echo "The SQL tests need the simulator at $(FORECAST_SIMULATOR), and curl to talk to it. Start it with"; \
+	  echo "  test/simulator/forecast-simulator --port 8766 --fixture test/simulator/fixtures/demo.json"; \
+	  echo "or name another with FORECAST_SIMULATOR=http://host:port, or run scripts/test, which does all that."; \
+	  exit 1; }
 
 # Every object is built again when a header changes: there are few of both.
 $(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/aws/*.h)

@@ -21,30 +21,30 @@
 #include "connection.h"
 
 /* Longer strings, in characters, are no ARNs of the service. */
-#define MAX_ARN_LENGTH	300
-#define ARN_PREFIX		"arn:"
+#define MAX_ARN_LENGTH 300
+#define ARN_PREFIX     "arn:"
 
 /* Nobody else's answer may be shared: the same ARN asked as somebody else. */
 typedef struct AnswerKey
 {
-	Oid			umid;
+	Oid umid;
 	const ForecastResource *resource;
 	const char *arn;
 } AnswerKey;
 
 typedef struct AnswerEntry
 {
-	AnswerKey	key;
-	const char *text;			/* JSON in UTF-8; NULL: no such resource */
+	AnswerKey key;
+	const char *text; /* JSON in UTF-8; NULL: no such resource */
 } AnswerEntry;
 
 struct ForecastAnswers
 {
-	EState	   *estate;			/* the statement */
-	MemoryContext context;		/* its memory */
-	dlist_node	node;			/* in all_answers */
+	EState *estate;        /* the statement */
+	MemoryContext context; /* its memory */
+	dlist_node node;       /* in all_answers */
 	MemoryContextCallback cleanup;
-	HTAB	   *entries;
+	HTAB *entries;
 };
 
 /* Of all statements under way, the latest first. */
@@ -55,7 +55,8 @@ hash_key(const void *key, Size size pg_attribute_unused())
 {
 	const AnswerKey *k = key;
 
-	return hash_combine(hash_combine(murmurhash32(k->umid), string_hash(k->arn, MAXPGPATH)),
+	return hash_combine(hash_combine(murmurhash32(k->umid),
+									 string_hash(k->arn, MAXPGPATH)),
 						murmurhash32((uint32) (uintptr_t) k->resource));
 }
 
@@ -81,18 +82,17 @@ make_answers(EState *estate)
 {
 	MemoryContext context = estate->es_query_cxt;
 	ForecastAnswers *answers = MemoryContextAllocZero(context, sizeof(ForecastAnswers));
-	HASHCTL		ctl = {
-		.keysize = sizeof(AnswerKey),
-		.entrysize = sizeof(AnswerEntry),
-		.hash = hash_key,
-		.match = match_keys,
-		.hcxt = context
-	};
+	HASHCTL ctl = {.keysize = sizeof(AnswerKey),
+				   .entrysize = sizeof(AnswerEntry),
+				   .hash = hash_key,
+				   .match = match_keys,
+				   .hcxt = context};
 
 	answers->estate = estate;
 	answers->context = context;
 	answers->entries = hash_create("forecast_fdw answers", 32, &ctl,
-								   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+								   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE |
+									   HASH_CONTEXT);
 	dlist_push_head(&all_answers, &answers->node);
 	answers->cleanup.func = forget_answers;
 	answers->cleanup.arg = answers;
@@ -107,7 +107,7 @@ make_answers(EState *estate)
 ForecastAnswers *
 forecast_statement_answers(EState *estate)
 {
-	dlist_iter	iter;
+	dlist_iter iter;
 
 	dlist_foreach(iter, &all_answers)
 	{
@@ -126,7 +126,7 @@ bool
 forecast_is_possible_arn(const char *arn)
 {
 	return strncmp(arn, ARN_PREFIX, strlen(ARN_PREFIX)) == 0 &&
-		pg_mbstrlen(arn) <= MAX_ARN_LENGTH;
+		   pg_mbstrlen(arn) <= MAX_ARN_LENGTH;
 }
 
 /*
@@ -164,8 +164,8 @@ call_describe(UserMapping *user, const ForecastResource *resource, const char *a
 	escape_json(&input, arn);
 	appendStringInfoChar(&input, '}');
 
-	answer = aws_call_finish(aws_call_start(forecast_get_client(user),
-											resource->describe, input.data));
+	answer = aws_call_finish(
+		aws_call_start(forecast_get_client(user), resource->describe, input.data));
 	if (answer->error == NULL)
 		return answer;
 	if (!means_no_such_resource(answer->error))
@@ -182,7 +182,7 @@ const cJSON *
 forecast_describe(ForecastAnswers *answers, UserMapping *user,
 				  const ForecastResource *resource, const char *arn)
 {
-	AnswerKey	key = {.umid = user->umid, .resource = resource, .arn = arn};
+	AnswerKey key = {.umid = user->umid, .resource = resource, .arn = arn};
 	AnswerEntry *entry;
 	const AwsAnswer *answer;
 	const char *kept_arn;

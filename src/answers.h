@@ -18,4 +18,4 @@ extern ForecastAnswers *forecast_statement_answers(EState *estate);
 extern const cJSON *forecast_describe(ForecastAnswers *answers, UserMapping *user,
 									  const ForecastResource *resource, const char *arn);
 
-#endif							/* FORECAST_ANSWERS_H */
+#endif /* FORECAST_ANSWERS_H */

@@ -24,33 +24,33 @@
 
 /* 17 added the restrictions pushed into a foreign join, 18 disabled_nodes. */
 #if PG_VERSION_NUM >= 180000
-#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer) \
-	create_foreignscan_path((root), (rel), NULL, (rows), 0, (startup), (total), \
-							NIL, (outer), NULL, NIL, NIL)
+#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer)         \
+	create_foreignscan_path((root), (rel), NULL, (rows), 0, (startup), (total), NIL,     \
+							(outer), NULL, NIL, NIL)
 #elif PG_VERSION_NUM >= 170000
-#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer) \
-	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), \
-							NIL, (outer), NULL, NIL, NIL)
+#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer)         \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL,        \
+							(outer), NULL, NIL, NIL)
 #else
-#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer) \
-	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), \
-							NIL, (outer), NULL, NIL)
+#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer)         \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL,        \
+							(outer), NULL, NIL)
 #endif
 
 /* Since 16 the plan node knows the user whose rights the scan runs with. */
 #if PG_VERSION_NUM >= 160000
 #define forecast_check_as_user(plan, estate) ((plan)->checkAsUser)
 #else
-#define forecast_check_as_user(plan, estate) \
+#define forecast_check_as_user(plan, estate)                                             \
 	(exec_rt_fetch((plan)->scan.scanrelid, (estate))->checkAsUser)
 #endif
 
 /* 18 lets a module tell its name and version. */
 #ifdef PG_MODULE_MAGIC_EXT
-#define FORECAST_MODULE_MAGIC \
+#define FORECAST_MODULE_MAGIC                                                            \
 	PG_MODULE_MAGIC_EXT(.name = "forecast_fdw", .version = FORECAST_FDW_VERSION)
 #else
 #define FORECAST_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
-#endif							/* FORECAST_COMPAT_H */
+#endif /* FORECAST_COMPAT_H */

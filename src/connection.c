@@ -14,11 +14,11 @@
 
 typedef struct ClientEntry
 {
-	Oid			umid;			/* hash key: the user mapping */
-	AwsClient  *client;			/* NULL if none, or no longer */
-	bool		outdated;		/* options have changed since it was made */
-	uint32		server_hash;	/* syscache hash values to watch */
-	uint32		mapping_hash;
+	Oid umid;           /* hash key: the user mapping */
+	AwsClient *client;  /* NULL if none, or no longer */
+	bool outdated;      /* options have changed since it was made */
+	uint32 server_hash; /* syscache hash values to watch */
+	uint32 mapping_hash;
 } ClientEntry;
 
 static HTAB *client_entries = NULL;
@@ -44,8 +44,8 @@ invalidate_clients(Datum arg pg_attribute_unused(), int cacheid, uint32 hash)
 	hash_seq_init(&scan, client_entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
-		uint32		watched = cacheid == FOREIGNSERVEROID ?
-			entry->server_hash : entry->mapping_hash;
+		uint32 watched = cacheid == FOREIGNSERVEROID ? entry->server_hash :
+													   entry->mapping_hash;
 
 		if (hash != 0 && hash != watched)
 			continue;
@@ -57,10 +57,7 @@ invalidate_clients(Datum arg pg_attribute_unused(), int cacheid, uint32 hash)
 static void
 initialize_entries(void)
 {
-	HASHCTL		ctl = {
-		.keysize = sizeof(Oid),
-		.entrysize = sizeof(ClientEntry)
-	};
+	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(ClientEntry)};
 
 	client_entries = hash_create("forecast_fdw clients", 8, &ctl, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_clients, (Datum) 0);
@@ -86,7 +83,7 @@ AwsClient *
 forecast_get_client(UserMapping *user)
 {
 	ClientEntry *entry;
-	bool		found;
+	bool found;
 
 	if (client_entries == NULL)
 		initialize_entries();

@@ -11,4 +11,4 @@
 
 extern AwsClient *forecast_get_client(UserMapping *user);
 
-#endif							/* FORECAST_CONNECTION_H */
+#endif /* FORECAST_CONNECTION_H */

@@ -17,7 +17,7 @@
 static const char *
 column_name(ForeignScanState *node, AttrNumber attno)
 {
-	TupleDesc	desc = RelationGetDescr(node->ss.ss_currentRelation);
+	TupleDesc desc = RelationGetDescr(node->ss.ss_currentRelation);
 
 	return quote_identifier(NameStr(TupleDescAttr(desc, attno - 1)->attname));
 }
@@ -37,7 +37,7 @@ printable_mutator(Node *node, void *offset)
 		return printable_mutator((Node *) ((PlaceHolderVar *) node)->phexpr, offset);
 	if (IsA(node, Var))
 	{
-		Var		   *var = copyObject((Var *) node);
+		Var *var = copyObject((Var *) node);
 
 		var->varno += *(int *) offset;
 		var->varnosyn = 0;
@@ -50,10 +50,10 @@ printable_mutator(Node *node, void *offset)
 static void
 explain_key(ForeignScanState *node, const ForecastScanPlan *plan, ExplainState *es)
 {
-	Index		relid = ((ForeignScan *) node->ss.ps.plan)->scan.scanrelid;
-	int			offset = relid - plan->relid;
-	Node	   *value = printable_mutator((Node *) plan->key_value, &offset);
-	List	   *context = deparse_context_for_plan_tree(es->pstmt, es->rtable_names);
+	Index relid = ((ForeignScan *) node->ss.ps.plan)->scan.scanrelid;
+	int offset = relid - plan->relid;
+	Node *value = printable_mutator((Node *) plan->key_value, &offset);
+	List *context = deparse_context_for_plan_tree(es->pstmt, es->rtable_names);
 
 	ExplainPropertyText("Lookup Key",
 						psprintf("%s = %s", column_name(node, plan->key_attno),
@@ -64,14 +64,13 @@ explain_key(ForeignScanState *node, const ForecastScanPlan *plan, ExplainState *
 static void
 explain_fields(ForeignScanState *node, const ForecastScanPlan *plan, ExplainState *es)
 {
-	List	   *lines = NIL;
-	ListCell   *attno;
-	ListCell   *field;
+	List *lines = NIL;
+	ListCell *attno;
+	ListCell *field;
 
 	forboth(attno, plan->attnos, field, plan->fields)
-		lines = lappend(lines,
-						psprintf("%s = %s", column_name(node, lfirst_int(attno)),
-								 plan->resource->fields[lfirst_int(field)].path));
+		lines = lappend(lines, psprintf("%s = %s", column_name(node, lfirst_int(attno)),
+										plan->resource->fields[lfirst_int(field)].path));
 	ExplainPropertyList("Remote Fields", lines, es);
 }
 
@@ -85,7 +84,8 @@ forecastExplainForeignScan(ForeignScanState *node, ExplainState *es)
 
 	forecast_scan_plan_unpack(&plan, castNode(ForeignScan, node->ss.ps.plan));
 	ExplainPropertyText("Remote Operation",
-						plan.key_value ? plan.resource->describe : "none, for lack of a key",
+						plan.key_value ? plan.resource->describe :
+										 "none, for lack of a key",
 						es);
 	if (plan.key_value)
 		explain_key(node, &plan, es);

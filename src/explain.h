@@ -10,4 +10,4 @@
 
 extern void forecastExplainForeignScan(ForeignScanState *node, ExplainState *es);
 
-#endif							/* FORECAST_EXPLAIN_H */
+#endif /* FORECAST_EXPLAIN_H */

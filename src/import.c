@@ -14,18 +14,18 @@
 #include "value.h"
 
 /* The one schema that the service has. */
-#define REMOTE_SCHEMA	"forecast"
+#define REMOTE_SCHEMA "forecast"
 
 static void
 check_statement(ImportForeignSchemaStmt *stmt)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	if (strcmp(stmt->remote_schema, REMOTE_SCHEMA) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),
-				 errmsg("schema \"%s\" does not exist in Amazon Forecast", stmt->remote_schema),
-				 errhint("The schema to import is \"%s\".", REMOTE_SCHEMA)));
+		ereport(ERROR, (errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),
+						errmsg("schema \"%s\" does not exist in Amazon Forecast",
+							   stmt->remote_schema),
+						errhint("The schema to import is \"%s\".", REMOTE_SCHEMA)));
 
 	foreach(cell, stmt->options)
 		ereport(ERROR,
@@ -40,10 +40,10 @@ check_statement(ImportForeignSchemaStmt *stmt)
 		const char *name = lfirst_node(RangeVar, cell)->relname;
 
 		if (forecast_resource_by_name(name) == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-					 errmsg("table \"%s\" does not exist in schema \"%s\"", name, REMOTE_SCHEMA),
-					 errhint("Its tables are: %s.", forecast_resource_names())));
+			ereport(ERROR, (errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+							errmsg("table \"%s\" does not exist in schema \"%s\"", name,
+								   REMOTE_SCHEMA),
+							errhint("Its tables are: %s.", forecast_resource_names())));
 	}
 }
 
@@ -75,7 +75,7 @@ List *
 forecastImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverid)
 {
 	const char *server = GetForeignServer(serverid)->servername;
-	List	   *commands = NIL;
+	List *commands = NIL;
 
 	check_statement(stmt);
 	for (int i = 0; i < forecast_nresources; i++)

@@ -9,4 +9,4 @@
 
 extern List *forecastImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverid);
 
-#endif							/* FORECAST_IMPORT_H */
+#endif /* FORECAST_IMPORT_H */

@@ -25,14 +25,14 @@
 #include "option.h"
 
 /* botocore's defaults, in seconds. */
-#define DEFAULT_CONNECT_TIMEOUT		60.0
-#define DEFAULT_READ_TIMEOUT		60.0
-#define MIN_TIMEOUT					0.001
-#define MAX_TIMEOUT					86400.0
+#define DEFAULT_CONNECT_TIMEOUT 60.0
+#define DEFAULT_READ_TIMEOUT    60.0
+#define MIN_TIMEOUT             0.001
+#define MAX_TIMEOUT             86400.0
 
 /* A describe answer has about a kilobyte, a list page about 60. */
-#define DEFAULT_MAX_RESPONSE_SIZE	(16 * 1024 * 1024)
-#define MIN_MAX_RESPONSE_SIZE		1024
+#define DEFAULT_MAX_RESPONSE_SIZE (16 * 1024 * 1024)
+#define MIN_MAX_RESPONSE_SIZE     1024
 
 typedef struct ForecastOption ForecastOption;
 
@@ -40,18 +40,18 @@ typedef struct ForecastOption ForecastOption;
  * Checks a value and, if target is not NULL, stores it there.  Throws on a value
  * that cannot be used.
  */
-typedef void (*ForecastOptionParser) (const ForecastOption *option, char *value,
-									  void *target);
+typedef void (*ForecastOptionParser)(const ForecastOption *option, char *value,
+									 void *target);
 
 struct ForecastOption
 {
 	const char *name;
-	Oid			catalog;		/* of the objects that have it */
+	Oid catalog; /* of the objects that have it */
 	ForecastOptionParser parse;
-	int			target;			/* offset in AwsClientConfig, or NO_TARGET */
+	int target; /* offset in AwsClientConfig, or NO_TARGET */
 };
 
-#define NO_TARGET	(-1)
+#define NO_TARGET (-1)
 
 static void parse_region(const ForecastOption *option, char *value, void *target);
 static void parse_url(const ForecastOption *option, char *value, void *target);
@@ -63,25 +63,24 @@ static void parse_resource(const ForecastOption *option, char *value, void *targ
 static void parse_field(const ForecastOption *option, char *value, void *target);
 
 static const ForecastOption forecast_options[] = {
-	{"region", ForeignServerRelationId, parse_region,
-	offsetof(AwsClientConfig, region)},
+	{"region", ForeignServerRelationId, parse_region, offsetof(AwsClientConfig, region)},
 	{"endpoint_url", ForeignServerRelationId, parse_url,
-	offsetof(AwsClientConfig, endpoint_url)},
+	 offsetof(AwsClientConfig, endpoint_url)},
 	{"ca_bundle", ForeignServerRelationId, parse_file,
-	offsetof(AwsClientConfig, ca_bundle)},
+	 offsetof(AwsClientConfig, ca_bundle)},
 	{"connect_timeout", ForeignServerRelationId, parse_timeout,
-	offsetof(AwsClientConfig, connect_timeout)},
+	 offsetof(AwsClientConfig, connect_timeout)},
 	{"read_timeout", ForeignServerRelationId, parse_timeout,
-	offsetof(AwsClientConfig, read_timeout)},
+	 offsetof(AwsClientConfig, read_timeout)},
 	{"max_response_size", ForeignServerRelationId, parse_size,
-	offsetof(AwsClientConfig, max_response_size)},
+	 offsetof(AwsClientConfig, max_response_size)},
 
 	{"aws_access_key_id", UserMappingRelationId, parse_key,
-	offsetof(AwsClientConfig, credentials.access_key_id)},
+	 offsetof(AwsClientConfig, credentials.access_key_id)},
 	{"aws_secret_access_key", UserMappingRelationId, parse_key,
-	offsetof(AwsClientConfig, credentials.secret_access_key)},
+	 offsetof(AwsClientConfig, credentials.secret_access_key)},
 	{"aws_session_token", UserMappingRelationId, parse_key,
-	offsetof(AwsClientConfig, credentials.session_token)},
+	 offsetof(AwsClientConfig, credentials.session_token)},
 
 	{"resource", ForeignTableRelationId, parse_resource, NO_TARGET},
 	{"field", AttributeRelationId, parse_field, NO_TARGET},
@@ -114,10 +113,9 @@ parse_url(const ForecastOption *option, char *value, void *target)
 
 	/* The value is not repeated: a URL may carry a password. */
 	if (problem)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("invalid value for option \"%s\"", option->name),
-				 errdetail("%s", problem)));
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						errmsg("invalid value for option \"%s\"", option->name),
+						errdetail("%s", problem)));
 	store_string(target, value);
 }
 
@@ -125,14 +123,16 @@ parse_url(const ForecastOption *option, char *value, void *target)
 static void
 parse_file(const ForecastOption *option, char *value, void *target)
 {
-	bool		validating = target == NULL;
+	bool validating = target == NULL;
 
 	if (validating && !has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to set option \"%s\"", option->name),
-				 errhint("Only roles with the privileges of the \"%s\" role may name a file of the server.",
-						 "pg_read_server_files")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied to set option \"%s\"", option->name),
+			 errhint(
+				 "Only roles with the privileges of the \"%s\" role may name a file of the server.",
+				 "pg_read_server_files")));
 	if (!is_absolute_path(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
@@ -144,7 +144,7 @@ parse_file(const ForecastOption *option, char *value, void *target)
 static void
 parse_timeout(const ForecastOption *option, char *value, void *target)
 {
-	double		seconds;
+	double seconds;
 	const char *hint = NULL;
 
 	if (!parse_real(value, &seconds, GUC_UNIT_S, &hint) ||
@@ -152,8 +152,9 @@ parse_timeout(const ForecastOption *option, char *value, void *target)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
-				 hint ? errhint("%s", hint) :
-				 errhint("Give seconds, or a number with a unit: from 1ms to 1d.")));
+				 hint ?
+					 errhint("%s", hint) :
+					 errhint("Give seconds, or a number with a unit: from 1ms to 1d.")));
 	if (target)
 		*(double *) target = seconds;
 }
@@ -161,7 +162,7 @@ parse_timeout(const ForecastOption *option, char *value, void *target)
 static void
 parse_size(const ForecastOption *option, char *value, void *target)
 {
-	int			bytes;
+	int bytes;
 	const char *hint = NULL;
 
 	if (!parse_int(value, &bytes, GUC_UNIT_BYTE, &hint) || bytes < MIN_MAX_RESPONSE_SIZE)
@@ -169,7 +170,8 @@ parse_size(const ForecastOption *option, char *value, void *target)
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
 				 hint ? errhint("%s", hint) :
-				 errhint("Give bytes, or a number with a unit: from 1kB to 2047MB.")));
+						errhint(
+							"Give bytes, or a number with a unit: from 1kB to 2047MB.")));
 	if (target)
 		*(int *) target = bytes;
 }
@@ -178,7 +180,7 @@ parse_size(const ForecastOption *option, char *value, void *target)
 static void
 parse_key(const ForecastOption *option, char *value, void *target)
 {
-	bool		ok = *value != '\0';
+	bool ok = *value != '\0';
 
 	for (char *p = value; *p; p++)
 		ok = ok && *p > ' ' && *p < 0x7f;
@@ -186,7 +188,8 @@ parse_key(const ForecastOption *option, char *value, void *target)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 				 errmsg("invalid value for option \"%s\"", option->name),
-				 errdetail("It must consist of printable ASCII characters without spaces.")));
+				 errdetail(
+					 "It must consist of printable ASCII characters without spaces.")));
 	store_string(target, value);
 }
 
@@ -203,8 +206,7 @@ parse_resource(const ForecastOption *option, char *value,
 
 /* Which resource the column belongs to is not known yet: any will do. */
 static void
-parse_field(const ForecastOption *option, char *value,
-			void *target pg_attribute_unused())
+parse_field(const ForecastOption *option, char *value, void *target pg_attribute_unused())
 {
 	StringInfoData paths;
 
@@ -263,12 +265,11 @@ report_unknown_option(const char *name, Oid catalog)
 		if (forecast_options[i].catalog == catalog)
 			appendStringInfo(&valid, "%s%s", valid.len > 0 ? ", " : "",
 							 forecast_options[i].name);
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
-			 errmsg("invalid option \"%s\"", name),
-			 valid.len > 0 ?
-			 errhint("Valid options in this context are: %s.", valid.data) :
-			 errhint("There are no valid options in this context.")));
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+					errmsg("invalid option \"%s\"", name),
+					valid.len > 0 ?
+						errhint("Valid options in this context are: %s.", valid.data) :
+						errhint("There are no valid options in this context.")));
 }
 
 static const ForecastOption *
@@ -285,16 +286,18 @@ find_option(const char *name, Oid catalog)
 static void
 validate_credentials(List *options)
 {
-	bool		has_id = forecast_option(options, "aws_access_key_id") != NULL;
-	bool		has_secret = forecast_option(options, "aws_secret_access_key") != NULL;
-	bool		has_token = forecast_option(options, "aws_session_token") != NULL;
+	bool has_id = forecast_option(options, "aws_access_key_id") != NULL;
+	bool has_secret = forecast_option(options, "aws_secret_access_key") != NULL;
+	bool has_token = forecast_option(options, "aws_session_token") != NULL;
 
 	if (has_id == has_secret && (has_id || !has_token))
 		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
-			 errmsg("incomplete AWS credentials"),
-			 errdetail("aws_access_key_id and aws_secret_access_key go together, and aws_session_token goes with both.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+		 errmsg("incomplete AWS credentials"),
+		 errdetail(
+			 "aws_access_key_id and aws_secret_access_key go together, and aws_session_token goes with both.")));
 }
 
 /*
@@ -304,11 +307,11 @@ validate_credentials(List *options)
 void
 forecast_validate_options(List *options, Oid catalog)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, options)
 	{
-		DefElem    *def = lfirst(cell);
+		DefElem *def = lfirst(cell);
 		const ForecastOption *option = find_option(def->defname, catalog);
 
 		if (option == NULL)
@@ -327,11 +330,11 @@ forecast_validate_options(List *options, Oid catalog)
 const char *
 forecast_option(List *options, const char *name)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, options)
 	{
-		DefElem    *def = lfirst(cell);
+		DefElem *def = lfirst(cell);
 
 		if (strcmp(def->defname, name) == 0)
 			return defGetString(def);
@@ -342,11 +345,11 @@ forecast_option(List *options, const char *name)
 static void
 read_options(AwsClientConfig *config, List *options, Oid catalog)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, options)
 	{
-		DefElem    *def = lfirst(cell);
+		DefElem *def = lfirst(cell);
 		const ForecastOption *option = find_option(def->defname, catalog);
 
 		if (option && option->target != NO_TARGET)
@@ -369,15 +372,16 @@ forecast_client_config(AwsClientConfig *config, ForeignServer *server, UserMappi
 	read_options(config, user->options, UserMappingRelationId);
 
 	if (config->region == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
-				 errmsg("server \"%s\" has no region", server->servername),
-				 errhint("Set it with ALTER SERVER %s OPTIONS (ADD region '...').",
-						 quote_identifier(server->servername))));
+		ereport(ERROR, (errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+						errmsg("server \"%s\" has no region", server->servername),
+						errhint("Set it with ALTER SERVER %s OPTIONS (ADD region '...').",
+								quote_identifier(server->servername))));
 	if (config->credentials.access_key_id == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-				 errmsg("no AWS credentials for user \"%s\" on server \"%s\"",
-						MappingUserName(user->userid), server->servername),
-				 errhint("Set aws_access_key_id and aws_secret_access_key with ALTER USER MAPPING.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("no AWS credentials for user \"%s\" on server \"%s\"",
+					MappingUserName(user->userid), server->servername),
+			 errhint(
+				 "Set aws_access_key_id and aws_secret_access_key with ALTER USER MAPPING.")));
 }

@@ -10,10 +10,10 @@
 #include "resource.h"
 
 extern void forecast_validate_options(List *options, Oid catalog);
-extern void forecast_client_config(AwsClientConfig *config, ForeignServer *server,
-								   UserMapping *user);
+extern void
+forecast_client_config(AwsClientConfig *config, ForeignServer *server, UserMapping *user);
 extern const char *forecast_option(List *options, const char *name);
 extern char *forecast_resource_names(void);
 extern char *forecast_field_paths(const ForecastResource *resource);
 
-#endif							/* FORECAST_OPTION_H */
+#endif /* FORECAST_OPTION_H */

@@ -31,30 +31,31 @@
  * A round trip, in the planner's unit of one sequentially read page; the same
  * as postgres_fdw's default for starting a remote query.
  */
-#define CALL_COST			100.0
+#define CALL_COST 100.0
 
 /* A scan without a key cannot be answered: any other plan is better. */
-#define NO_KEY_COST			1.0e10
+#define NO_KEY_COST 1.0e10
 
 /* How many rows the service may hold, where nothing is known. */
-#define DEFAULT_TUPLES		1000
+#define DEFAULT_TUPLES 1000
 
 /* The items of ForeignScan.fdw_private; see ForecastScanPlan. */
 enum ScanPlanItem
 {
-	ITEM_RESOURCE,				/* Integer: index in forecast_resources */
+	ITEM_RESOURCE, /* Integer: index in forecast_resources */
 	ITEM_ATTNOS,
 	ITEM_FIELDS,
-	ITEM_KEY_ATTNO,				/* Integer */
+	ITEM_KEY_ATTNO, /* Integer */
 	ITEM_KEY_VALUE,
-	ITEM_RELID					/* Integer */
+	ITEM_RELID /* Integer */
 };
 
 /* The first clause in the list that a describe call can answer. */
 static bool
-find_key(const ForecastTable *table, RelOptInfo *rel, List *rinfos, ForecastKeyClause *key)
+find_key(const ForecastTable *table, RelOptInfo *rel, List *rinfos,
+		 ForecastKeyClause *key)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, rinfos)
 		if (forecast_key_clause(table, rel, lfirst_node(RestrictInfo, cell), key))
@@ -69,7 +70,7 @@ void
 forecastGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 {
 	/* The planner holds a lock already. */
-	Relation	relation = table_open(relid, NoLock);
+	Relation relation = table_open(relid, NoLock);
 	ForecastTable *table = forecast_table_load(relation);
 	ForecastKeyClause key;
 
@@ -83,29 +84,21 @@ forecastGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		rel->rows = 1;
 }
 
-/* A path that makes one call for each set of values from the outer tables. */
+/* Adds the path that returns so many rows once the outer tables' are known. */
 static void
-add_lookup_path(PlannerInfo *root, RelOptInfo *rel, Relids outer)
+add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost startup, Relids outer)
 {
-	add_path(rel, (Path *)
-			 forecast_create_foreignscan_path(root, rel, 1, CALL_COST,
-											  CALL_COST + cpu_tuple_cost, outer));
-}
+	Cost total = startup + rows * cpu_tuple_cost;
 
-static void
-add_no_key_path(PlannerInfo *root, RelOptInfo *rel)
-{
-	add_path(rel, (Path *)
-			 forecast_create_foreignscan_path(root, rel, rel->rows, NO_KEY_COST,
-											  NO_KEY_COST + rel->rows * cpu_tuple_cost,
-											  rel->lateral_relids));
+	add_path(rel, (Path *) forecast_create_foreignscan_path(root, rel, rows, startup,
+															total, outer));
 }
 
 /* Adds the lookup path of the tables this clause needs, unless it is there. */
 static void
 add_join_path(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *rinfo, List **ppis)
 {
-	Relids		outer = bms_union(rinfo->clause_relids, rel->lateral_relids);
+	Relids outer = bms_union(rinfo->clause_relids, rel->lateral_relids);
 	ParamPathInfo *ppi;
 
 	outer = bms_del_member(outer, rel->relid);
@@ -115,14 +108,14 @@ add_join_path(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *rinfo, List **pp
 	if (list_member_ptr(*ppis, ppi))
 		return;
 	*ppis = lappend(*ppis, ppi);
-	add_lookup_path(root, rel, outer);
+	add_scan_path(root, rel, 1, CALL_COST, outer);
 }
 
 /* Join clauses that are no equivalences, as of outer joins. */
 static void
 add_join_clause_paths(PlannerInfo *root, RelOptInfo *rel, List **ppis)
 {
-	ListCell   *cell;
+	ListCell *cell;
 
 	foreach(cell, rel->joininfo)
 	{
@@ -141,7 +134,7 @@ is_key_member(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 			  EquivalenceClass *ec pg_attribute_unused(), EquivalenceMember *em,
 			  void *arg pg_attribute_unused())
 {
-	Var		   *column;
+	Var *column;
 
 	return forecast_is_key_column(rel->fdw_private, rel->relid, (Node *) em->em_expr,
 								  &column);
@@ -154,8 +147,8 @@ is_key_member(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 static void
 add_equivalence_paths(PlannerInfo *root, RelOptInfo *rel, List **ppis)
 {
-	List	   *rinfos;
-	ListCell   *cell;
+	List *rinfos;
+	ListCell *cell;
 
 	if (!rel->has_eclass_joins)
 		return;
@@ -180,16 +173,16 @@ forecastGetForeignPaths(PlannerInfo *root, RelOptInfo *rel,
 						Oid relid pg_attribute_unused())
 {
 	ForecastKeyClause key;
-	List	   *ppis = NIL;
+	List *ppis = NIL;
 
 	if (find_key(rel->fdw_private, rel, rel->baserestrictinfo, &key))
 	{
-		add_lookup_path(root, rel, rel->lateral_relids);
+		add_scan_path(root, rel, 1, CALL_COST, rel->lateral_relids);
 		return;
 	}
 
-	/* The planner insists on one path that needs no other table. */
-	add_no_key_path(root, rel);
+	/* The planner insists on a path that needs no table it can do without. */
+	add_scan_path(root, rel, rel->rows, NO_KEY_COST, rel->lateral_relids);
 	add_join_clause_paths(root, rel, &ppis);
 	add_equivalence_paths(root, rel, &ppis);
 }
@@ -198,7 +191,7 @@ forecastGetForeignPaths(PlannerInfo *root, RelOptInfo *rel,
 static Bitmapset *
 needed_columns(RelOptInfo *rel, List *clauses)
 {
-	Bitmapset  *columns = NULL;
+	Bitmapset *columns = NULL;
 
 	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &columns);
 	pull_varattnos((Node *) clauses, rel->relid, &columns);
@@ -210,7 +203,7 @@ is_needed(Bitmapset *columns, AttrNumber attno)
 {
 	/* Attribute number 0 is the whole row. */
 	return bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, columns) ||
-		bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, columns);
+		   bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, columns);
 }
 
 /*
@@ -220,16 +213,16 @@ is_needed(Bitmapset *columns, AttrNumber attno)
 ForeignScan *
 forecastGetForeignPlan(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 					   Oid relid pg_attribute_unused(),
-					   ForeignPath *path pg_attribute_unused(),
-					   List *tlist, List *clauses, Plan *outer_plan)
+					   ForeignPath *path pg_attribute_unused(), List *tlist,
+					   List *clauses, Plan *outer_plan)
 {
 	const ForecastTable *table = rel->fdw_private;
 	const ForecastResource *resource = table->resource;
-	List	   *quals = extract_actual_clauses(clauses, false);
-	Bitmapset  *columns = needed_columns(rel, quals);
-	List	   *attnos = NIL;
-	List	   *fields = NIL;
-	List	   *private;
+	List *quals = extract_actual_clauses(clauses, false);
+	Bitmapset *columns = needed_columns(rel, quals);
+	List *attnos = NIL;
+	List *fields = NIL;
+	List *private;
 	ForecastKeyClause key = {NULL, NULL};
 
 	for (AttrNumber attno = 1; attno <= table->natts; attno++)
@@ -250,8 +243,8 @@ forecastGetForeignPlan(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 	private = lappend(private, makeInteger(rel->relid));
 
 	return make_foreignscan(tlist, quals, rel->relid,
-							key.value ? list_make1(key.value) : NIL,
-							private, NIL, NIL, outer_plan);
+							key.value ? list_make1(key.value) : NIL, private, NIL, NIL,
+							outer_plan);
 }
 
 /*
@@ -260,7 +253,7 @@ forecastGetForeignPlan(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 void
 forecast_scan_plan_unpack(ForecastScanPlan *plan, const ForeignScan *node)
 {
-	List	   *private = node->fdw_private;
+	List *private = node->fdw_private;
 
 	plan->resource = &forecast_resources[intVal(list_nth(private, ITEM_RESOURCE))];
 	plan->attnos = list_nth(private, ITEM_ATTNOS);

@@ -13,19 +13,19 @@
 typedef struct ForecastScanPlan
 {
 	const ForecastResource *resource;
-	List	   *attnos;			/* integers: the columns the query needs */
-	List	   *fields;			/* integers: for each the index of its field */
-	AttrNumber	key_attno;		/* the column that is looked up by, 0: none */
-	Expr	   *key_value;		/* the value as it was planned, for EXPLAIN */
-	Index		relid;			/* the table's index in that expression's range table */
+	List *attnos;         /* integers: the columns the query needs */
+	List *fields;         /* integers: for each the index of its field */
+	AttrNumber key_attno; /* the column that is looked up by, 0: none */
+	Expr *key_value;      /* the value as it was planned, for EXPLAIN */
+	Index relid;          /* the table's index in that expression's range table */
 } ForecastScanPlan;
 
 extern void forecast_scan_plan_unpack(ForecastScanPlan *plan, const ForeignScan *node);
 
 extern void forecastGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid);
 extern void forecastGetForeignPaths(PlannerInfo *root, RelOptInfo *rel, Oid relid);
-extern ForeignScan *forecastGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid,
-										   ForeignPath *path, List *tlist,
-										   List *clauses, Plan *outer_plan);
+extern ForeignScan *
+forecastGetForeignPlan(PlannerInfo *root, RelOptInfo *rel, Oid relid, ForeignPath *path,
+					   List *tlist, List *clauses, Plan *outer_plan);
 
-#endif							/* FORECAST_PLAN_H */
+#endif /* FORECAST_PLAN_H */

@@ -25,7 +25,7 @@
 bool
 forecast_is_key_column(const ForecastTable *table, Index relid, Node *node, Var **column)
 {
-	Oid			type;
+	Oid type;
 
 	while (IsA(node, RelabelType))
 		node = (Node *) ((RelabelType *) node)->arg;
@@ -47,9 +47,10 @@ static bool
 is_text_equality(OpExpr *clause)
 {
 	return list_length(clause->args) == 2 &&
-		get_op_opfamily_strategy(clause->opno, TEXT_BTREE_FAM_OID) == BTEqualStrategyNumber &&
-		(!OidIsValid(clause->inputcollid) ||
-		 get_collation_isdeterministic(clause->inputcollid));
+		   get_op_opfamily_strategy(clause->opno, TEXT_BTREE_FAM_OID) ==
+			   BTEqualStrategyNumber &&
+		   (!OidIsValid(clause->inputcollid) ||
+			get_collation_isdeterministic(clause->inputcollid));
 }
 
 /* Can the value be computed once, before a row of rel is asked for? */
@@ -68,9 +69,9 @@ bool
 forecast_key_clause(const ForecastTable *table, RelOptInfo *rel, RestrictInfo *rinfo,
 					ForecastKeyClause *key)
 {
-	OpExpr	   *clause = (OpExpr *) rinfo->clause;
-	Node	   *left;
-	Node	   *right;
+	OpExpr *clause = (OpExpr *) rinfo->clause;
+	Node *left;
+	Node *right;
 
 	if (!IsA(clause, OpExpr) || rinfo->pseudoconstant || !is_text_equality(clause) ||
 		!restriction_is_securely_promotable(rinfo, rel))

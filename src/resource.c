@@ -10,16 +10,15 @@
 
 #include "resource.h"
 
-const AwsService forecast_service = {
-	.title = "Amazon Forecast",
-	.endpoint_prefix = "forecast",
-	.signing_name = "forecast",
-	.target_prefix = "AmazonForecast"
-};
+const AwsService forecast_service = {.title = "Amazon Forecast",
+									 .endpoint_prefix = "forecast",
+									 .signing_name = "forecast",
+									 .target_prefix = "AmazonForecast"};
 
 static const ForecastField predictor_backtest_export_job_fields[] = {
 	{"predictor_backtest_export_job_arn", "PredictorBacktestExportJobArn", FORECAST_TEXT},
-	{"predictor_backtest_export_job_name", "PredictorBacktestExportJobName", FORECAST_TEXT},
+	{"predictor_backtest_export_job_name", "PredictorBacktestExportJobName",
+	 FORECAST_TEXT},
 	{"predictor_arn", "PredictorArn", FORECAST_TEXT},
 	{"destination_s3_path", "Destination.S3Config.Path", FORECAST_TEXT},
 	{"destination_s3_role_arn", "Destination.S3Config.RoleArn", FORECAST_TEXT},
@@ -32,16 +31,14 @@ static const ForecastField predictor_backtest_export_job_fields[] = {
 };
 
 const ForecastResource forecast_resources[] = {
-	{
-		.name = "predictor_backtest_export_jobs",
-		.describe = "DescribePredictorBacktestExportJob",
-		.arn_member = "PredictorBacktestExportJobArn",
-		.fields = predictor_backtest_export_job_fields,
-		.nfields = lengthof(predictor_backtest_export_job_fields)
-	},
+	{.name = "predictor_backtest_export_jobs",
+	 .describe = "DescribePredictorBacktestExportJob",
+	 .arn_member = "PredictorBacktestExportJobArn",
+	 .fields = predictor_backtest_export_job_fields,
+	 .nfields = lengthof(predictor_backtest_export_job_fields)},
 };
 
-const int	forecast_nresources = lengthof(forecast_resources);
+const int forecast_nresources = lengthof(forecast_resources);
 
 /*
  * The resource of that name, NULL if there is none.

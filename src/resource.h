@@ -17,19 +17,19 @@ typedef enum ForecastType
 /* One member of an answer, and the column that shows it. */
 typedef struct ForecastField
 {
-	const char *column;			/* the column's default name */
-	const char *path;			/* member names, outermost first, dotted */
+	const char *column; /* the column's default name */
+	const char *path;   /* member names, outermost first, dotted */
 	ForecastType type;
 } ForecastField;
 
 /* One kind of thing that the service knows, and the table that shows it. */
 typedef struct ForecastResource
 {
-	const char *name;			/* of the table, and in the option resource */
-	const char *describe;		/* the operation that takes one ARN */
-	const char *arn_member;		/* names the ARN in its input and its answer */
-	const ForecastField *fields;	/* in the service's order */
-	int			nfields;
+	const char *name;            /* of the table, and in the option resource */
+	const char *describe;        /* the operation that takes one ARN */
+	const char *arn_member;      /* names the ARN in its input and its answer */
+	const ForecastField *fields; /* in the service's order */
+	int nfields;
 } ForecastResource;
 
 extern const AwsService forecast_service;
@@ -37,9 +37,9 @@ extern const ForecastResource forecast_resources[];
 extern const int forecast_nresources;
 
 extern const ForecastResource *forecast_resource_by_name(const char *name);
-extern const ForecastField *forecast_field_by_path(const ForecastResource *resource,
-												   const char *path);
-extern const ForecastField *forecast_field_by_column(const ForecastResource *resource,
-													 const char *column);
+extern const ForecastField *
+forecast_field_by_path(const ForecastResource *resource, const char *path);
+extern const ForecastField *
+forecast_field_by_column(const ForecastResource *resource, const char *column);
 
-#endif							/* FORECAST_RESOURCE_H */
+#endif /* FORECAST_RESOURCE_H */

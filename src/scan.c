@@ -27,31 +27,32 @@ typedef struct ForecastScan
 {
 	const ForecastResource *resource;
 	const char *table_name;
-	ExprState  *key;			/* NULL: the query gave none */
-	const char *arn;			/* what the row is asked for by, for error context */
-	bool		done;			/* has this key been answered? */
+	ExprState *key;  /* NULL: the query gave none */
+	const char *arn; /* what the row is asked for by, for error context */
+	bool done;       /* has this key been answered? */
 
-	Oid			userid;			/* whose mapping is used */
-	Oid			serverid;
-	UserMapping *user;			/* NULL before the first call */
+	Oid userid; /* whose mapping is used */
+	Oid serverid;
+	UserMapping *user; /* NULL before the first call */
 
-	int			ncolumns;
-	ForecastColumn *columns;	/* those the query needs */
-	ForecastColumn *current;	/* the one being converted, for error context */
-	MemoryContext row_context;	/* the answer and the row's values */
+	int ncolumns;
+	ForecastColumn *columns;   /* those the query needs */
+	ForecastColumn *current;   /* the one being converted, for error context */
+	MemoryContext row_context; /* the answer and the row's values */
 } ForecastScan;
 
 static void
 prepare_columns(ForecastScan *scan, const ForecastScanPlan *plan, TupleDesc desc)
 {
-	int			n = list_length(plan->attnos);
+	int n = list_length(plan->attnos);
 
 	scan->ncolumns = n;
 	scan->columns = palloc0(sizeof(ForecastColumn) * n);
 	for (int i = 0; i < n; i++)
 	{
-		const ForecastField *field = &plan->resource->fields[list_nth_int(plan->fields, i)];
-		AttrNumber	attno = list_nth_int(plan->attnos, i);
+		const ForecastField *field = &plan->resource
+										  ->fields[list_nth_int(plan->fields, i)];
+		AttrNumber attno = list_nth_int(plan->attnos, i);
 
 		forecast_column_prepare(&scan->columns[i], field, TupleDescAttr(desc, attno - 1));
 	}
@@ -64,8 +65,8 @@ void
 forecastBeginForeignScan(ForeignScanState *node, int eflags)
 {
 	ForeignScan *plan_node = castNode(ForeignScan, node->ss.ps.plan);
-	Relation	relation = node->ss.ss_currentRelation;
-	EState	   *estate = node->ss.ps.state;
+	Relation relation = node->ss.ss_currentRelation;
+	EState *estate = node->ss.ps.state;
 	ForecastScanPlan plan;
 	ForecastScan *scan;
 
@@ -104,26 +105,28 @@ add_error_context(void *arg)
 				   scan->current->field->path, scan->table_name,
 				   scan->resource->arn_member, scan->arn);
 	else
-		errcontext("scan of foreign table \"%s\", %s \"%s\"",
-				   scan->table_name, scan->resource->arn_member, scan->arn);
+		errcontext("scan of foreign table \"%s\", %s \"%s\"", scan->table_name,
+				   scan->resource->arn_member, scan->arn);
 }
 
 static void
 report_missing_key(const ForecastScan *scan)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
-			 errmsg("foreign table \"%s\" can only be read by %s",
-					scan->table_name, scan->resource->arn_member),
-			 errhint("Add a condition \"column = value\" on the column that reads this field; the column must be of type text.")));
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
+		 errmsg("foreign table \"%s\" can only be read by %s", scan->table_name,
+				scan->resource->arn_member),
+		 errhint(
+			 "Add a condition \"column = value\" on the column that reads this field; the column must be of type text.")));
 }
 
 /* Computes the key in the row context; NULL if it is NULL. */
 static const char *
 compute_key(ForecastScan *scan, ExprContext *econtext)
 {
-	bool		isnull;
-	Datum		value = ExecEvalExprSwitchContext(scan->key, econtext, &isnull);
+	bool isnull;
+	Datum value = ExecEvalExprSwitchContext(scan->key, econtext, &isnull);
 
 	return isnull ? NULL : TextDatumGetCString(value);
 }
@@ -132,14 +135,14 @@ compute_key(ForecastScan *scan, ExprContext *econtext)
 static void
 check_answer(const ForecastScan *scan, const cJSON *answer)
 {
-	const char *arn = cJSON_GetStringValue(forecast_member(answer, scan->resource->arn_member));
+	const char *arn = cJSON_GetStringValue(
+		forecast_member(answer, scan->resource->arn_member));
 
 	if (arn == NULL ||
 		strcmp(pg_any_to_server(arn, strlen(arn), PG_UTF8), scan->arn) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROTOCOL_VIOLATION),
-				 errmsg("answer to %s is not about the ARN that was asked for",
-						scan->resource->describe)));
+		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+						errmsg("answer to %s is not about the ARN that was asked for",
+							   scan->resource->describe)));
 }
 
 /* The mapping of the user the scan runs as, kept for as long as the query. */
@@ -177,7 +180,7 @@ fill_slot(ForecastScan *scan, TupleTableSlot *slot, const cJSON *answer)
 static void
 look_up(ForecastScan *scan, ForeignScanState *node, TupleTableSlot *slot)
 {
-	EState	   *estate = node->ss.ps.state;
+	EState *estate = node->ss.ps.state;
 	const cJSON *answer;
 
 	scan->arn = compute_key(scan, node->ss.ps.ps_ExprContext);

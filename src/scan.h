@@ -12,4 +12,4 @@ extern TupleTableSlot *forecastIterateForeignScan(ForeignScanState *node);
 extern void forecastReScanForeignScan(ForeignScanState *node);
 extern void forecastEndForeignScan(ForeignScanState *node);
 
-#endif							/* FORECAST_SCAN_H */
+#endif /* FORECAST_SCAN_H */

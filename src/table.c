@@ -33,22 +33,26 @@ table_resource(Relation relation)
 
 /* The field that the column names, or is named after. */
 static const ForecastField *
-column_field(Relation relation, const ForecastResource *resource, Form_pg_attribute column)
+column_field(Relation relation, const ForecastResource *resource,
+			 Form_pg_attribute column)
 {
-	List	   *options = GetForeignColumnOptions(RelationGetRelid(relation), column->attnum);
+	List *options = GetForeignColumnOptions(RelationGetRelid(relation), column->attnum);
 	const char *path = forecast_option(options, "field");
 	const ForecastField *field = path ?
-		forecast_field_by_path(resource, path) :
-		forecast_field_by_column(resource, NameStr(column->attname));
+									 forecast_field_by_path(resource, path) :
+									 forecast_field_by_column(resource,
+															  NameStr(column->attname));
 
 	if (field == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
-				 errmsg("column \"%s\" of foreign table \"%s\" reads no field of resource \"%s\"",
-						NameStr(column->attname), RelationGetRelationName(relation),
-						resource->name),
-				 errhint("Set the column's option field to one of: %s.",
-						 forecast_field_paths(resource))));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
+			 errmsg(
+				 "column \"%s\" of foreign table \"%s\" reads no field of resource \"%s\"",
+				 NameStr(column->attname), RelationGetRelationName(relation),
+				 resource->name),
+			 errhint("Set the column's option field to one of: %s.",
+					 forecast_field_paths(resource))));
 	return field;
 }
 
@@ -59,7 +63,7 @@ column_field(Relation relation, const ForecastResource *resource, Form_pg_attrib
 ForecastTable *
 forecast_table_load(Relation relation)
 {
-	TupleDesc	desc = RelationGetDescr(relation);
+	TupleDesc desc = RelationGetDescr(relation);
 	ForecastTable *table = palloc0(offsetof(ForecastTable, fields) +
 								   sizeof(ForecastField *) * desc->natts);
 
@@ -82,5 +86,5 @@ bool
 forecast_table_is_key(const ForecastTable *table, AttrNumber attno)
 {
 	return attno > 0 && attno <= table->natts && table->fields[attno - 1] &&
-		strcmp(table->fields[attno - 1]->path, table->resource->arn_member) == 0;
+		   strcmp(table->fields[attno - 1]->path, table->resource->arn_member) == 0;
 }

@@ -13,7 +13,7 @@
 typedef struct ForecastTable
 {
 	const ForecastResource *resource;
-	int			natts;
+	int natts;
 	const ForecastField *fields[FLEXIBLE_ARRAY_MEMBER]; /* by attribute number - 1;
 														 * NULL: dropped */
 } ForecastTable;
@@ -21,4 +21,4 @@ typedef struct ForecastTable
 extern ForecastTable *forecast_table_load(Relation relation);
 extern bool forecast_table_is_key(const ForecastTable *table, AttrNumber attno);
 
-#endif							/* FORECAST_TABLE_H */
+#endif /* FORECAST_TABLE_H */

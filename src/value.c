@@ -27,12 +27,13 @@ static char *timestamp_text(const ForecastField *field, const cJSON *item);
 static const struct
 {
 	const char *name;
-	Oid			oid;
-	Datum		(*value) (const ForecastField *field, const cJSON *item);
-	char	   *(*text) (const ForecastField *field, const cJSON *item);
-}			types[] = {
+	Oid oid;
+	Datum (*value)(const ForecastField *field, const cJSON *item);
+	char *(*text)(const ForecastField *field, const cJSON *item);
+} types[] = {
 	[FORECAST_TEXT] = {"text", TEXTOID, text_value, text_text},
-	[FORECAST_TIMESTAMP] = {"timestamptz", TIMESTAMPTZOID, timestamp_value, timestamp_text},
+	[FORECAST_TIMESTAMP] = {"timestamptz", TIMESTAMPTZOID, timestamp_value,
+							timestamp_text},
 };
 
 /*
@@ -49,9 +50,10 @@ static const char *
 json_type_name(const cJSON *item)
 {
 	return cJSON_IsString(item) ? "a string" :
-		cJSON_IsNumber(item) ? "a number" :
-		cJSON_IsBool(item) ? "a boolean" :
-		cJSON_IsArray(item) ? "an array" : "an object";
+		   cJSON_IsNumber(item) ? "a number" :
+		   cJSON_IsBool(item)   ? "a boolean" :
+		   cJSON_IsArray(item)  ? "an array" :
+								  "an object";
 }
 
 static void
@@ -59,10 +61,9 @@ require(bool ok, const ForecastField *field, const cJSON *item, const char *expe
 {
 	if (ok)
 		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-			 errmsg("field \"%s\" of the answer is %s, expected %s",
-					field->path, json_type_name(item), expected)));
+	ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+					errmsg("field \"%s\" of the answer is %s, expected %s", field->path,
+						   json_type_name(item), expected)));
 }
 
 static char *
@@ -95,8 +96,8 @@ timestamp_value(const ForecastField *field, const cJSON *item)
 static char *
 timestamp_text(const ForecastField *field, const cJSON *item)
 {
-	return DatumGetCString(DirectFunctionCall1(timestamptz_out,
-											   timestamp_value(field, item)));
+	return DatumGetCString(
+		DirectFunctionCall1(timestamptz_out, timestamp_value(field, item)));
 }
 
 /*
@@ -106,13 +107,13 @@ void
 forecast_column_prepare(ForecastColumn *column, const ForecastField *field,
 						Form_pg_attribute attribute)
 {
-	Oid			input;
+	Oid input;
 
 	column->attno = attribute->attnum;
 	column->field = field;
 	column->typmod = attribute->atttypmod;
 	column->converted = attribute->atttypid != types[field->type].oid ||
-		attribute->atttypmod >= 0;
+						attribute->atttypmod >= 0;
 	getTypeInputInfo(attribute->atttypid, &input, &column->ioparam);
 	fmgr_info(input, &column->input);
 }
@@ -125,20 +126,21 @@ const cJSON *
 forecast_member(const cJSON *answer, const char *path)
 {
 	const cJSON *item = answer;
-	char		name[NAMEDATALEN];
+	char name[NAMEDATALEN];
 
 	for (const char *start = path; start != NULL && item != NULL;)
 	{
 		const char *dot = strchr(start, '.');
 
-		size_t		len = dot ? (size_t) (dot - start) : strlen(start);
+		size_t len = dot ? (size_t) (dot - start) : strlen(start);
 
 		strlcpy(name, start, Min(sizeof(name), len + 1));
 		if (!cJSON_IsNull(item) && !cJSON_IsObject(item))
-			ereport(ERROR,
-					(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-					 errmsg("field \"%s\" of the answer is inside of %s, expected an object",
-							path, json_type_name(item))));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+				 errmsg("field \"%s\" of the answer is inside of %s, expected an object",
+						path, json_type_name(item))));
 		item = cJSON_GetObjectItemCaseSensitive(item, name);
 		start = dot ? dot + 1 : NULL;
 	}
@@ -160,7 +162,7 @@ forecast_column_value(ForecastColumn *column, const cJSON *answer, bool *isnull)
 	if (column->converted)
 	{
 		/* NULLs too: a domain may refuse them. */
-		char	   *text = item ? types[field->type].text(field, item) : NULL;
+		char *text = item ? types[field->type].text(field, item) : NULL;
 
 		return InputFunctionCall(&column->input, text, column->ioparam, column->typmod);
 	}

@@ -13,19 +13,19 @@
 /* A column that a scan fills in. */
 typedef struct ForecastColumn
 {
-	AttrNumber	attno;
+	AttrNumber attno;
 	const ForecastField *field;
-	bool		converted;		/* is the column's type not the field's own? */
-	FmgrInfo	input;			/* the column type's input function, if converted */
-	Oid			ioparam;
-	int32		typmod;
+	bool converted; /* is the column's type not the field's own? */
+	FmgrInfo input; /* the column type's input function, if converted */
+	Oid ioparam;
+	int32 typmod;
 } ForecastColumn;
 
 extern const char *forecast_type_name(ForecastType type);
 extern void forecast_column_prepare(ForecastColumn *column, const ForecastField *field,
 									Form_pg_attribute attribute);
-extern Datum forecast_column_value(ForecastColumn *column, const cJSON *answer,
-								   bool *isnull);
+extern Datum
+forecast_column_value(ForecastColumn *column, const cJSON *answer, bool *isnull);
 extern const cJSON *forecast_member(const cJSON *answer, const char *path);
 
-#endif							/* FORECAST_VALUE_H */
+#endif /* FORECAST_VALUE_H */

@@ -7,4 +7,4 @@
 
 #define FORECAST_FDW_VERSION "1.0"
 
-#endif							/* FORECAST_VERSION_H */
+#endif /* FORECAST_VERSION_H */

@@ -19,12 +19,12 @@
 #include "aws/transport.h"
 #include "version.h"
 
-#define USER_AGENT		"forecast_fdw/" FORECAST_FDW_VERSION
-#define CONTENT_TYPE	"application/x-amz-json-1.1"
+#define USER_AGENT   "forecast_fdw/" FORECAST_FDW_VERSION
+#define CONTENT_TYPE "application/x-amz-json-1.1"
 
 struct AwsClient
 {
-	MemoryContext context;		/* holds this struct and what it points to */
+	MemoryContext context; /* holds this struct and what it points to */
 	const AwsService *service;
 	const char *region;
 	AwsEndpoint endpoint;
@@ -32,25 +32,25 @@ struct AwsClient
 	AwsSigningKey signing_key;
 	AwsTransport *transport;
 
-	int			ncalls;			/* calls not freed yet */
-	bool		released;		/* goes away with its last call */
+	int ncalls;    /* calls not freed yet */
+	bool released; /* goes away with its last call */
 };
 
 struct AwsCall
 {
-	AwsClient  *client;
+	AwsClient *client;
 	MemoryContextCallback cleanup;
 	AwsQuestion question;
-	char		signature[AWS_SHA256_HEX_LEN + 1];
+	char signature[AWS_SHA256_HEX_LEN + 1];
 	AwsExchange *exchange;
-	AwsAnswer	answer;
+	AwsAnswer answer;
 };
 
 /* Memory context callback: wipes secrets, gives the connections up. */
 static void
 free_client(void *arg)
 {
-	AwsClient  *client = arg;
+	AwsClient *client = arg;
 
 	aws_credentials_wipe(&client->credentials);
 	OPENSSL_cleanse(&client->signing_key, sizeof(client->signing_key));
@@ -70,15 +70,13 @@ aws_client_create(const AwsService *service, const AwsClientConfig *config)
 												  "forecast_fdw client",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	AwsClient  *client = palloc0(sizeof(AwsClient));
+	AwsClient *client = palloc0(sizeof(AwsClient));
 	MemoryContextCallback *cleanup = palloc(sizeof(MemoryContextCallback));
-	AwsTransportConfig transport = {
-		.user_agent = USER_AGENT,
-		.ca_bundle = config->ca_bundle,
-		.connect_timeout = config->connect_timeout,
-		.read_timeout = config->read_timeout,
-		.max_response_size = config->max_response_size
-	};
+	AwsTransportConfig transport = {.user_agent = USER_AGENT,
+									.ca_bundle = config->ca_bundle,
+									.connect_timeout = config->connect_timeout,
+									.read_timeout = config->read_timeout,
+									.max_response_size = config->max_response_size};
 
 	client->context = context;
 	cleanup->func = free_client;
@@ -90,7 +88,8 @@ aws_client_create(const AwsService *service, const AwsClientConfig *config)
 	if (config->endpoint_url)
 		aws_endpoint_for_url(&client->endpoint, config->endpoint_url);
 	else
-		aws_endpoint_for_region(&client->endpoint, service->endpoint_prefix, config->region);
+		aws_endpoint_for_region(&client->endpoint, service->endpoint_prefix,
+								config->region);
 	aws_credentials_copy(&client->credentials, &config->credentials);
 	client->transport = aws_transport_create(&transport);
 
@@ -114,7 +113,7 @@ aws_client_release(AwsClient *client)
 static void
 free_call(void *arg)
 {
-	AwsClient  *client = ((AwsCall *) arg)->client;
+	AwsClient *client = ((AwsCall *) arg)->client;
 
 	client->ncalls--;
 	if (client->released && client->ncalls == 0)
@@ -128,44 +127,42 @@ free_call(void *arg)
 static void
 send_attempt(AwsCall *call)
 {
-	AwsClient  *client = call->client;
-	AwsCredentialScope scope = {
-		.region = client->region,
-		.service = client->service->signing_name
-	};
+	AwsClient *client = call->client;
+	AwsCredentialScope scope = {.region = client->region,
+								.service = client->service->signing_name};
 	const char *body = call->question.input;
 	AwsSignableRequest request;
 	StringInfoData authorization;
-	AwsHeader	headers[6];
-	int			n = 0;
+	AwsHeader headers[6];
+	int n = 0;
 
 	body = pg_server_to_any(body, strlen(body), PG_UTF8);
 	aws_sigv4_datetime(time(NULL), scope.datetime);
 
-	headers[n++] = (AwsHeader) {"Host", client->endpoint.host};
-	headers[n++] = (AwsHeader) {"Content-Type", CONTENT_TYPE};
-	headers[n++] = (AwsHeader) {"X-Amz-Date", scope.datetime};
-	headers[n++] = (AwsHeader) {
-		"X-Amz-Target", psprintf("%s.%s", client->service->target_prefix,
-								 call->question.operation)
-	};
+	headers[n++] = (AwsHeader){"Host", client->endpoint.host};
+	headers[n++] = (AwsHeader){"Content-Type", CONTENT_TYPE};
+	headers[n++] = (AwsHeader){"X-Amz-Date", scope.datetime};
+	headers[n++] = (AwsHeader){"X-Amz-Target",
+							   psprintf("%s.%s", client->service->target_prefix,
+										call->question.operation)};
 	if (client->credentials.session_token)
-		headers[n++] = (AwsHeader) {
-			"X-Amz-Security-Token", client->credentials.session_token
-		};
+		headers[n++] = (AwsHeader){"X-Amz-Security-Token",
+								   client->credentials.session_token};
 
-	request = (AwsSignableRequest) {
-		.method = "POST", .path = "/", .query = "",
-		.headers = headers, .nheaders = n,
-		.body = body, .body_len = strlen(body)
-	};
+	request = (AwsSignableRequest){.method = "POST",
+								   .path = "/",
+								   .query = "",
+								   .headers = headers,
+								   .nheaders = n,
+								   .body = body,
+								   .body_len = strlen(body)};
 	initStringInfo(&authorization);
 	aws_sigv4_authorization(&authorization, &request, &scope, &client->credentials,
 							&client->signing_key, call->signature);
-	headers[n++] = (AwsHeader) {"Authorization", authorization.data};
+	headers[n++] = (AwsHeader){"Authorization", authorization.data};
 
-	call->exchange = aws_transport_post(client->transport, client->endpoint.url,
-										headers, n, body, strlen(body));
+	call->exchange = aws_transport_post(client->transport, client->endpoint.url, headers,
+										n, body, strlen(body));
 }
 
 /*
@@ -176,7 +173,7 @@ send_attempt(AwsCall *call)
 AwsCall *
 aws_call_start(AwsClient *client, const char *operation, const char *input)
 {
-	AwsCall    *call = palloc0(sizeof(AwsCall));
+	AwsCall *call = palloc0(sizeof(AwsCall));
 
 	call->client = client;
 	call->question.service = client->service->title;
@@ -199,22 +196,19 @@ static void
 read_answer(AwsCall *call)
 {
 	AwsExchange *exchange = call->exchange;
-	AwsAnswer  *answer = &call->answer;
-	AwsSecrets	secrets = {{
-		call->client->credentials.secret_access_key,
-		call->client->credentials.session_token,
-		call->signature
-	}};
-	size_t		len;
+	AwsAnswer *answer = &call->answer;
+	AwsSecrets secrets = {{call->client->credentials.secret_access_key,
+						   call->client->credentials.session_token, call->signature}};
+	size_t len;
 	const char *body = aws_exchange_body(exchange, &len);
-	char	   *text = palloc(len + 1);
+	char *text = palloc(len + 1);
 
 	memcpy(text, body, len + 1);
 	aws_json_replace_nul(text);
 	if (aws_exchange_outcome(exchange) == AWS_OUTCOME_ANSWERED &&
 		aws_exchange_status(exchange) / 100 == 2)
 	{
-		cJSON	   *json = aws_json_parse(text, len);
+		cJSON *json = aws_json_parse(text, len);
 
 		if (cJSON_IsObject(json))
 		{

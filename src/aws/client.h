@@ -13,21 +13,21 @@
 /* What one service's wire format needs; constant. */
 typedef struct AwsService
 {
-	const char *title;			/* as messages call it */
+	const char *title; /* as messages call it */
 	const char *endpoint_prefix;
 	const char *signing_name;
-	const char *target_prefix;	/* of the X-Amz-Target header */
+	const char *target_prefix; /* of the X-Amz-Target header */
 } AwsService;
 
 /* All that a client is made from. */
 typedef struct AwsClientConfig
 {
-	char	   *region;
-	char	   *endpoint_url;	/* NULL: the region's own */
-	char	   *ca_bundle;		/* NULL: the system's certificates */
-	double		connect_timeout;	/* seconds */
-	double		read_timeout;	/* seconds */
-	int			max_response_size;	/* bytes */
+	char *region;
+	char *endpoint_url;     /* NULL: the region's own */
+	char *ca_bundle;        /* NULL: the system's certificates */
+	double connect_timeout; /* seconds */
+	double read_timeout;    /* seconds */
+	int max_response_size;  /* bytes */
 	AwsCredentials credentials;
 } AwsClientConfig;
 
@@ -39,15 +39,17 @@ typedef struct AwsCall AwsCall;
 /* What came back. */
 typedef struct AwsAnswer
 {
-	cJSON	   *json;			/* the answer, an object; NULL after an error */
-	const char *text;			/* the same as text, UTF-8, NUL-terminated */
-	AwsError   *error;			/* NULL after an answer */
+	cJSON *json;      /* the answer, an object; NULL after an error */
+	const char *text; /* the same as text, UTF-8, NUL-terminated */
+	AwsError *error;  /* NULL after an answer */
 } AwsAnswer;
 
-extern AwsClient *aws_client_create(const AwsService *service, const AwsClientConfig *config);
+extern AwsClient *
+aws_client_create(const AwsService *service, const AwsClientConfig *config);
 extern void aws_client_release(AwsClient *client);
 
-extern AwsCall *aws_call_start(AwsClient *client, const char *operation, const char *input);
+extern AwsCall *
+aws_call_start(AwsClient *client, const char *operation, const char *input);
 extern const AwsAnswer *aws_call_finish(AwsCall *call);
 
-#endif							/* AWS_CLIENT_H */
+#endif /* AWS_CLIENT_H */

@@ -20,8 +20,7 @@ aws_credentials_copy(AwsCredentials *target, const AwsCredentials *source)
 {
 	target->access_key_id = pstrdup(source->access_key_id);
 	target->secret_access_key = pstrdup(source->secret_access_key);
-	target->session_token =
-		source->session_token ? pstrdup(source->session_token) : NULL;
+	target->session_token = source->session_token ? pstrdup(source->session_token) : NULL;
 }
 
 /*
@@ -35,6 +34,5 @@ aws_credentials_wipe(AwsCredentials *credentials)
 		OPENSSL_cleanse(credentials->secret_access_key,
 						strlen(credentials->secret_access_key));
 	if (credentials->session_token)
-		OPENSSL_cleanse(credentials->session_token,
-						strlen(credentials->session_token));
+		OPENSSL_cleanse(credentials->session_token, strlen(credentials->session_token));
 }

@@ -11,12 +11,12 @@
  */
 typedef struct AwsCredentials
 {
-	char	   *access_key_id;
-	char	   *secret_access_key;
-	char	   *session_token;
+	char *access_key_id;
+	char *secret_access_key;
+	char *session_token;
 } AwsCredentials;
 
 extern void aws_credentials_copy(AwsCredentials *target, const AwsCredentials *source);
 extern void aws_credentials_wipe(AwsCredentials *credentials);
 
-#endif							/* AWS_CREDENTIALS_H */
+#endif /* AWS_CREDENTIALS_H */

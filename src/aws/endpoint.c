@@ -20,7 +20,7 @@ static const struct
 {
 	const char *region_prefix;
 	const char *dns_suffix;
-}			partitions[] = {
+} partitions[] = {
 	{"cn-", "amazonaws.com.cn"},
 	{"", "amazonaws.com"},
 };
@@ -28,11 +28,11 @@ static const struct
 /* The parts of a URL that matter to us; malloc'ed by libcurl. */
 typedef struct UrlParts
 {
-	char	   *scheme;
-	char	   *host;
-	char	   *port;			/* NULL if the URL has none */
-	char	   *path;
-	bool		is_bare;		/* no user, password, query or fragment */
+	char *scheme;
+	char *host;
+	char *port; /* NULL if the URL has none */
+	char *path;
+	bool is_bare; /* no user, password, query or fragment */
 } UrlParts;
 
 /*
@@ -41,18 +41,17 @@ typedef struct UrlParts
 bool
 aws_region_is_valid(const char *region)
 {
-	size_t		len = strlen(region);
+	size_t len = strlen(region);
 
-	return len > 0 && len <= 63 &&
-		region[0] != '-' && region[len - 1] != '-' &&
-		strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+	return len > 0 && len <= 63 && region[0] != '-' && region[len - 1] != '-' &&
+		   strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
 static bool
 has_part(CURLU *handle, CURLUPart part)
 {
-	char	   *value = NULL;
-	bool		found = curl_url_get(handle, part, &value, 0) == CURLUE_OK;
+	char *value = NULL;
+	bool found = curl_url_get(handle, part, &value, 0) == CURLUE_OK;
 
 	curl_free(value);
 	return found;
@@ -71,24 +70,25 @@ free_parts(UrlParts *parts)
 static bool
 split_url(UrlParts *parts, const char *url)
 {
-	CURLU	   *handle = curl_url();
-	bool		ok;
+	CURLU *handle = curl_url();
+	bool ok;
 
 	memset(parts, 0, sizeof(*parts));
 	if (handle == NULL)
 		return false;
 
-	ok = curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
-		curl_url_get(handle, CURLUPART_SCHEME, &parts->scheme, 0) == CURLUE_OK &&
-		curl_url_get(handle, CURLUPART_HOST, &parts->host, 0) == CURLUE_OK &&
-		curl_url_get(handle, CURLUPART_PATH, &parts->path, 0) == CURLUE_OK;
+	ok = curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) ==
+			 CURLUE_OK &&
+		 curl_url_get(handle, CURLUPART_SCHEME, &parts->scheme, 0) == CURLUE_OK &&
+		 curl_url_get(handle, CURLUPART_HOST, &parts->host, 0) == CURLUE_OK &&
+		 curl_url_get(handle, CURLUPART_PATH, &parts->path, 0) == CURLUE_OK;
 	if (ok)
 	{
 		(void) curl_url_get(handle, CURLUPART_PORT, &parts->port, CURLU_NO_DEFAULT_PORT);
 		parts->is_bare = !has_part(handle, CURLUPART_USER) &&
-			!has_part(handle, CURLUPART_PASSWORD) &&
-			!has_part(handle, CURLUPART_QUERY) &&
-			!has_part(handle, CURLUPART_FRAGMENT);
+						 !has_part(handle, CURLUPART_PASSWORD) &&
+						 !has_part(handle, CURLUPART_QUERY) &&
+						 !has_part(handle, CURLUPART_FRAGMENT);
 	}
 	else
 	{
@@ -108,13 +108,13 @@ is_loopback(const char *host)
 	if (pg_strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
 		return true;
 	return inet_pton(AF_INET, host, &address) == 1 &&
-		(ntohl(address.s_addr) >> 24) == 127;
+		   (ntohl(address.s_addr) >> 24) == 127;
 }
 
 static const char *
 parts_problem(const UrlParts *parts)
 {
-	bool		is_http = pg_strcasecmp(parts->scheme, "http") == 0;
+	bool is_http = pg_strcasecmp(parts->scheme, "http") == 0;
 
 	if (!is_http && pg_strcasecmp(parts->scheme, "https") != 0)
 		return "The scheme must be https, or http for a loopback host.";
@@ -134,7 +134,7 @@ parts_problem(const UrlParts *parts)
 const char *
 aws_endpoint_url_problem(const char *url)
 {
-	UrlParts	parts;
+	UrlParts parts;
 	const char *problem;
 
 	if (!split_url(&parts, url))
@@ -151,7 +151,7 @@ aws_endpoint_url_problem(const char *url)
 void
 aws_endpoint_for_region(AwsEndpoint *endpoint, const char *prefix, const char *region)
 {
-	int			p = 0;
+	int p = 0;
 
 	while (strncmp(region, partitions[p].region_prefix,
 				   strlen(partitions[p].region_prefix)) != 0)
@@ -167,24 +167,23 @@ aws_endpoint_for_region(AwsEndpoint *endpoint, const char *prefix, const char *r
 void
 aws_endpoint_for_url(AwsEndpoint *endpoint, const char *url)
 {
-	UrlParts	parts;
-	char		host[512];
-	char		full[512 + 16];
-	bool		ok = split_url(&parts, url);
-	int			len = 0;
+	UrlParts parts;
+	char host[512];
+	char full[512 + 16];
+	bool ok = split_url(&parts, url);
+	int len = 0;
 
 	/* Into buffers on the stack, so that nothing throws while parts live. */
 	if (ok)
 	{
-		len = snprintf(host, sizeof(host), "%s%s%s", parts.host,
-					   parts.port ? ":" : "", parts.port ? parts.port : "");
+		len = snprintf(host, sizeof(host), "%s%s%s", parts.host, parts.port ? ":" : "",
+					   parts.port ? parts.port : "");
 		snprintf(full, sizeof(full), "%s://%s/", parts.scheme, host);
 		free_parts(&parts);
 	}
 	if (!ok || len >= (int) sizeof(host))
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("endpoint URL \"%s\" cannot be used", url)));
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						errmsg("endpoint URL \"%s\" cannot be used", url)));
 
 	endpoint->host = pstrdup(host);
 	endpoint->url = pstrdup(full);

@@ -8,14 +8,14 @@
 /* A resolved endpoint. */
 typedef struct AwsEndpoint
 {
-	char	   *url;			/* scheme://host[:port]/ */
-	char	   *host;			/* as the Host header carries it */
+	char *url;  /* scheme://host[:port]/ */
+	char *host; /* as the Host header carries it */
 } AwsEndpoint;
 
 extern bool aws_region_is_valid(const char *region);
 extern const char *aws_endpoint_url_problem(const char *url);
-extern void aws_endpoint_for_region(AwsEndpoint *endpoint, const char *prefix,
-									const char *region);
+extern void
+aws_endpoint_for_region(AwsEndpoint *endpoint, const char *prefix, const char *region);
 extern void aws_endpoint_for_url(AwsEndpoint *endpoint, const char *url);
 
-#endif							/* AWS_ENDPOINT_H */
+#endif /* AWS_ENDPOINT_H */

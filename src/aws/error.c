@@ -15,8 +15,8 @@
 #include "aws/json.h"
 
 /* How much of somebody else's words a report quotes, in bytes. */
-#define MAX_QUOTED_MESSAGE	2000
-#define MAX_QUOTED_BODY		200
+#define MAX_QUOTED_MESSAGE 2000
+#define MAX_QUOTED_BODY    200
 
 /* ---- reading an error ---- */
 
@@ -24,7 +24,7 @@
 static void
 blot_out(char *text, const char *secret)
 {
-	size_t		len = secret ? strlen(secret) : 0;
+	size_t len = secret ? strlen(secret) : 0;
 
 	if (len == 0)
 		return;
@@ -43,7 +43,7 @@ blot_out(char *text, const char *secret)
 static char *
 quotable(const char *words, size_t max, const AwsSecrets *secrets)
 {
-	char	   *text;
+	char *text;
 
 	if (words == NULL)
 		return NULL;
@@ -76,9 +76,9 @@ string_member(const cJSON *object, const char *name)
 static char *
 bare_code(const char *code)
 {
-	char	   *result = pstrdup(code);
-	char	   *colon = strchr(result, ':');
-	char	   *hash;
+	char *result = pstrdup(code);
+	char *colon = strchr(result, ':');
+	char *hash;
 
 	if (colon)
 		*colon = '\0';
@@ -134,15 +134,15 @@ AwsError *
 aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
 			   const AwsExchange *exchange, const char *text, size_t len)
 {
-	AwsError   *error = palloc0(sizeof(AwsError));
+	AwsError *error = palloc0(sizeof(AwsError));
 	const cJSON *body;
 
 	error->question = *question;
 	error->outcome = aws_exchange_outcome(exchange);
 	if (error->outcome != AWS_OUTCOME_ANSWERED)
 	{
-		error->message = quotable(aws_exchange_problem(exchange),
-								  MAX_QUOTED_MESSAGE, secrets);
+		error->message = quotable(aws_exchange_problem(exchange), MAX_QUOTED_MESSAGE,
+								  secrets);
 		return error;
 	}
 
@@ -170,36 +170,38 @@ aws_error_is(const AwsError *error, const char *code)
 
 /* ---- reporting an error ---- */
 
-#define HINT_KEY \
-	"Check aws_access_key_id and aws_session_token of the user mapping."
-#define HINT_SIGNATURE \
+#define HINT_KEY "Check aws_access_key_id and aws_session_token of the user mapping."
+#define HINT_SIGNATURE                                                                   \
 	"Check aws_secret_access_key of the user mapping, region of the server, and the clock of the database server: AWS allows 5 minutes."
-#define HINT_EXPIRED \
+#define HINT_EXPIRED                                                                     \
 	"Set new aws_access_key_id, aws_secret_access_key and aws_session_token with ALTER USER MAPPING."
-#define HINT_ENDPOINT \
-	"Check endpoint_url and region of the server."
-#define HINT_LATER \
-	"Try again later."
+#define HINT_ENDPOINT "Check endpoint_url and region of the server."
+#define HINT_LATER    "Try again later."
 
 /* AWS's codes that have a meaning in SQL, and what the reader can do. */
 static const struct
 {
 	const char *code;
-	int			sqlstate;
+	int sqlstate;
 	const char *hint;
-}			codes[] = {
+} codes[] = {
 	{"AccessDeniedException", ERRCODE_INSUFFICIENT_PRIVILEGE,
-	"Allow the operation in an IAM policy of the identity that the user mapping names."},
+	 "Allow the operation in an IAM policy of the identity that the user mapping names."},
 	{"AccessDenied", ERRCODE_INSUFFICIENT_PRIVILEGE, NULL},
 	{"OptInRequired", ERRCODE_INSUFFICIENT_PRIVILEGE, NULL},
-	{"UnrecognizedClientException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
+	{"UnrecognizedClientException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	 HINT_KEY},
 	{"InvalidClientTokenId", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
-	{"MissingAuthenticationTokenException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
+	{"MissingAuthenticationTokenException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	 HINT_KEY},
 	{"MissingAuthenticationToken", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
-	{"IncompleteSignatureException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"IncompleteSignatureException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	 HINT_SIGNATURE},
 	{"IncompleteSignature", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
-	{"InvalidSignatureException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
-	{"SignatureDoesNotMatch", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"InvalidSignatureException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	 HINT_SIGNATURE},
+	{"SignatureDoesNotMatch", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	 HINT_SIGNATURE},
 	{"RequestExpired", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
 	{"RequestInTheFuture", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
 	{"RequestTimeTooSkewed", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
@@ -210,7 +212,7 @@ static const struct
 	{"ResourceInUseException", ERRCODE_OBJECT_IN_USE, HINT_LATER},
 	{"ResourceNotFoundException", ERRCODE_UNDEFINED_OBJECT, NULL},
 	{"LimitExceededException", ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
-	"A quota of the AWS account is used up; it can be raised with Service Quotas."},
+	 "A quota of the AWS account is used up; it can be raised with Service Quotas."},
 	{"ThrottlingException", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
 	{"Throttling", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
 	{"ThrottledException", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
@@ -232,28 +234,27 @@ static const struct
 /* Exchanges without an HTTP response; each message takes the URL. */
 static const struct
 {
-	AwsOutcome	outcome;
-	int			sqlstate;
+	AwsOutcome outcome;
+	int sqlstate;
 	const char *message;
 	const char *hint;
-}			outcomes[] = {
+} outcomes[] = {
 	{AWS_OUTCOME_UNREACHABLE, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
-	"could not connect to %s", HINT_ENDPOINT},
+	 "could not connect to %s", HINT_ENDPOINT},
 	{AWS_OUTCOME_CONNECT_TIMEOUT, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
-		"could not connect to %s within the connection timeout",
-	"Raise connect_timeout of the server if the network is that slow."},
+	 "could not connect to %s within the connection timeout",
+	 "Raise connect_timeout of the server if the network is that slow."},
 	{AWS_OUTCOME_READ_TIMEOUT, ERRCODE_CONNECTION_FAILURE,
-		"no answer from %s within the read timeout",
-	"Raise read_timeout of the server if answers take that long."},
+	 "no answer from %s within the read timeout",
+	 "Raise read_timeout of the server if answers take that long."},
 	{AWS_OUTCOME_CUT, ERRCODE_CONNECTION_FAILURE,
-	"connection to %s ended before the answer was complete", HINT_LATER},
+	 "connection to %s ended before the answer was complete", HINT_LATER},
 	{AWS_OUTCOME_TOO_LARGE, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-		"answer from %s is larger than allowed",
-	"Raise max_response_size of the server."},
-	{AWS_OUTCOME_NOT_HTTP, ERRCODE_PROTOCOL_VIOLATION,
-	"answer from %s is not HTTP", HINT_ENDPOINT},
+	 "answer from %s is larger than allowed", "Raise max_response_size of the server."},
+	{AWS_OUTCOME_NOT_HTTP, ERRCODE_PROTOCOL_VIOLATION, "answer from %s is not HTTP",
+	 HINT_ENDPOINT},
 	{AWS_OUTCOME_OUT_OF_MEMORY, ERRCODE_OUT_OF_MEMORY,
-	"out of memory while talking to %s", NULL},
+	 "out of memory while talking to %s", NULL},
 };
 
 /* The part of every report that says what was asked. */
@@ -261,13 +262,12 @@ static int
 errdetail_question(const AwsError *error, const char *lead)
 {
 	const AwsQuestion *question = &error->question;
-	char		response[300] = "";
+	char response[300] = "";
 
 	if (error->status != 0)
 		snprintf(response, sizeof(response), "; got HTTP status %ld, request ID %s",
 				 error->status, error->request_id ? error->request_id : "not given");
-	return errdetail("%s%sAsked %s of %s with %s%s.",
-					 lead ? lead : "", lead ? "\n" : "",
+	return errdetail("%s%sAsked %s of %s with %s%s.", lead ? lead : "", lead ? "\n" : "",
 					 question->operation, question->url, question->input, response);
 }
 
@@ -275,7 +275,7 @@ errdetail_question(const AwsError *error, const char *lead)
 static void
 report_refusal(const AwsError *error)
 {
-	int			sqlstate = error->status >= 500 ? ERRCODE_SYSTEM_ERROR : ERRCODE_FDW_ERROR;
+	int sqlstate = error->status >= 500 ? ERRCODE_SYSTEM_ERROR : ERRCODE_FDW_ERROR;
 	const char *hint = NULL;
 
 	for (size_t i = 0; i < lengthof(codes); i++)
@@ -287,43 +287,40 @@ report_refusal(const AwsError *error)
 	}
 	ereport(ERROR,
 			(errcode(sqlstate),
-			 errmsg("%s answered %s with %s%s%s",
-					error->question.service, error->question.operation, error->code,
-					error->message ? ": " : "", error->message ? error->message : ""),
-			 errdetail_question(error, NULL),
-			 hint ? errhint("%s", hint) : 0));
+			 errmsg("%s answered %s with %s%s%s", error->question.service,
+					error->question.operation, error->code, error->message ? ": " : "",
+					error->message ? error->message : ""),
+			 errdetail_question(error, NULL), hint ? errhint("%s", hint) : 0));
 }
 
 /* Somebody answered, but not as AWS does. */
 static void
 report_stranger(const AwsError *error)
 {
-	bool		temporary = error->status >= 500 || error->status == 429;
-	int			sqlstate = temporary ? ERRCODE_SYSTEM_ERROR : ERRCODE_PROTOCOL_VIOLATION;
+	bool temporary = error->status >= 500 || error->status == 429;
+	int sqlstate = temporary ? ERRCODE_SYSTEM_ERROR : ERRCODE_PROTOCOL_VIOLATION;
 	const char *url = error->question.url;
 
-	ereport(ERROR,
-			(errcode(sqlstate),
-			 error->status >= 200 && error->status < 300 ?
-			 errmsg("answer from %s is not a JSON object", url) :
-			 errmsg("%s answered with HTTP status %ld", url, error->status),
-			 errdetail_question(error, error->message),
-			 errhint("%s", temporary ? HINT_LATER : HINT_ENDPOINT)));
+	ereport(ERROR, (errcode(sqlstate),
+					error->status >= 200 && error->status < 300 ?
+						errmsg("answer from %s is not a JSON object", url) :
+						errmsg("%s answered with HTTP status %ld", url, error->status),
+					errdetail_question(error, error->message),
+					errhint("%s", temporary ? HINT_LATER : HINT_ENDPOINT)));
 }
 
 /* Nobody answered. */
 static void
 report_silence(const AwsError *error)
 {
-	int			i = 0;
+	int i = 0;
 
 	while (outcomes[i].outcome != error->outcome)
 		i++;
-	ereport(ERROR,
-			(errcode(outcomes[i].sqlstate),
-			 errmsg(outcomes[i].message, error->question.url),
-			 errdetail_question(error, error->message),
-			 outcomes[i].hint ? errhint("%s", outcomes[i].hint) : 0));
+	ereport(ERROR, (errcode(outcomes[i].sqlstate),
+					errmsg(outcomes[i].message, error->question.url),
+					errdetail_question(error, error->message),
+					outcomes[i].hint ? errhint("%s", outcomes[i].hint) : 0));
 }
 
 /*

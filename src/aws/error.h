@@ -10,10 +10,10 @@
 /* What was asked, for the report. */
 typedef struct AwsQuestion
 {
-	const char *service;		/* title of the service */
+	const char *service; /* title of the service */
 	const char *operation;
 	const char *url;
-	const char *input;			/* JSON, in the server's encoding */
+	const char *input; /* JSON, in the server's encoding */
 } AwsQuestion;
 
 /*
@@ -23,11 +23,11 @@ typedef struct AwsQuestion
 typedef struct AwsError
 {
 	AwsQuestion question;
-	AwsOutcome	outcome;		/* AWS_OUTCOME_ANSWERED: by an HTTP response */
-	long		status;			/* HTTP status, 0 without a response */
-	const char *request_id;		/* NULL without one */
-	const char *code;			/* AWS's error code; NULL if there was none */
-	const char *message;		/* AWS's words, or what is wrong; NULL if nothing */
+	AwsOutcome outcome;     /* AWS_OUTCOME_ANSWERED: by an HTTP response */
+	long status;            /* HTTP status, 0 without a response */
+	const char *request_id; /* NULL without one */
+	const char *code;       /* AWS's error code; NULL if there was none */
+	const char *message;    /* AWS's words, or what is wrong; NULL if nothing */
 } AwsError;
 
 /* Strings that must never be printed; NULL members are none. */
@@ -36,9 +36,10 @@ typedef struct AwsSecrets
 	const char *strings[3];
 } AwsSecrets;
 
-extern AwsError *aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
-								const AwsExchange *exchange, const char *text, size_t len);
+extern AwsError *
+aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
+			   const AwsExchange *exchange, const char *text, size_t len);
 extern bool aws_error_is(const AwsError *error, const char *code);
 extern void aws_error_report(const AwsError *error) pg_attribute_noreturn();
 
-#endif							/* AWS_ERROR_H */
+#endif /* AWS_ERROR_H */

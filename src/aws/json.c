@@ -43,7 +43,7 @@ cJSON *
 aws_json_parse(const char *text, size_t len)
 {
 	MemoryContextCallback *cleanup = palloc(sizeof(MemoryContextCallback));
-	cJSON	   *tree;
+	cJSON *tree;
 
 	/* cJSON would take a NUL byte inside of a string for the string's end. */
 	if (memchr(text, '\0', len) != NULL)

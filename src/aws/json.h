@@ -10,4 +10,4 @@
 extern void aws_json_replace_nul(char *text);
 extern cJSON *aws_json_parse(const char *text, size_t len);
 
-#endif							/* AWS_JSON_H */
+#endif /* AWS_JSON_H */

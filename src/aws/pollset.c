@@ -17,7 +17,7 @@
 #include "aws/pollset.h"
 
 /* How many ready sockets one look reports; the rest is reported by the next. */
-#define MAX_READY	16
+#define MAX_READY 16
 
 /*
  * Makes an empty set.  Returns its descriptor, which the caller closes, or -1
@@ -35,10 +35,9 @@ aws_pollset_create(void)
 bool
 aws_pollset_watch(int pollset, int fd, bool readable, bool writable)
 {
-	struct epoll_event event = {
-		.events = (readable ? EPOLLIN : 0) | (writable ? EPOLLOUT : 0),
-		.data.fd = fd
-	};
+	struct epoll_event event = {.events = (readable ? EPOLLIN : 0) |
+										  (writable ? EPOLLOUT : 0),
+								.data.fd = fd};
 
 	if (epoll_ctl(pollset, EPOLL_CTL_ADD, fd, &event) == 0)
 		return true;
@@ -62,7 +61,7 @@ int
 aws_pollset_ready(int pollset, AwsReadySocket *ready, int max)
 {
 	struct epoll_event events[MAX_READY];
-	int			n = epoll_wait(pollset, events, Min(max, MAX_READY), 0);
+	int n = epoll_wait(pollset, events, Min(max, MAX_READY), 0);
 
 	for (int i = 0; i < n; i++)
 	{

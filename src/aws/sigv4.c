@@ -17,16 +17,16 @@
 
 #include "aws/sigv4.h"
 
-#define SIGV4_ALGORITHM		"AWS4-HMAC-SHA256"
-#define SIGV4_KEY_PREFIX	"AWS4"
-#define SIGV4_TERMINATOR	"aws4_request"
+#define SIGV4_ALGORITHM  "AWS4-HMAC-SHA256"
+#define SIGV4_KEY_PREFIX "AWS4"
+#define SIGV4_TERMINATOR "aws4_request"
 
 /* A header in canonical form, with its place in the request for stable order. */
 typedef struct CanonicalHeader
 {
-	char	   *name;			/* lower case */
-	char	   *value;			/* trimmed, inner white space folded */
-	int			position;
+	char *name;  /* lower case */
+	char *value; /* trimmed, inner white space folded */
+	int position;
 } CanonicalHeader;
 
 /*
@@ -35,13 +35,12 @@ typedef struct CanonicalHeader
 void
 aws_sigv4_datetime(time_t when, char datetime[AWS_DATETIME_SIZE])
 {
-	struct tm	utc;
+	struct tm utc;
 
 	if (gmtime_r(&when, &utc) == NULL ||
 		strftime(datetime, AWS_DATETIME_SIZE, "%Y%m%dT%H%M%SZ", &utc) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
-				 errmsg("the system clock cannot be written as a signing date")));
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
+						errmsg("the system clock cannot be written as a signing date")));
 }
 
 static void
@@ -61,13 +60,12 @@ static void
 sha256_hex(const char *data, size_t len, char hex[AWS_SHA256_HEX_LEN + 1])
 {
 	unsigned char digest[AWS_SHA256_LEN];
-	size_t		digest_len = 0;
+	size_t digest_len = 0;
 
 	if (!EVP_Q_digest(NULL, "SHA256", NULL, data, len, digest, &digest_len) ||
 		digest_len != AWS_SHA256_LEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("OpenSSL could not compute a SHA-256 digest")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("OpenSSL could not compute a SHA-256 digest")));
 	to_hex(digest, hex);
 }
 
@@ -75,21 +73,20 @@ static void
 hmac_sha256(const unsigned char *key, size_t key_len, const char *data,
 			unsigned char mac[AWS_SHA256_LEN])
 {
-	size_t		mac_len = 0;
+	size_t mac_len = 0;
 
 	if (EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, key_len,
-				  (const unsigned char *) data, strlen(data),
-				  mac, AWS_SHA256_LEN, &mac_len) == NULL ||
+				  (const unsigned char *) data, strlen(data), mac, AWS_SHA256_LEN,
+				  &mac_len) == NULL ||
 		mac_len != AWS_SHA256_LEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("OpenSSL could not compute an HMAC-SHA256")));
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+						errmsg("OpenSSL could not compute an HMAC-SHA256")));
 }
 
 static char *
 canonical_header_name(const char *name)
 {
-	char	   *result = pstrdup(name);
+	char *result = pstrdup(name);
 
 	for (char *p = result; *p; p++)
 		*p = pg_ascii_tolower((unsigned char) *p);
@@ -100,8 +97,8 @@ canonical_header_name(const char *name)
 static char *
 canonical_header_value(const char *value)
 {
-	char	   *result = palloc(strlen(value) + 1);
-	char	   *out = result;
+	char *result = palloc(strlen(value) + 1);
+	char *out = result;
 
 	for (const char *p = value; *p; p++)
 	{
@@ -122,7 +119,7 @@ compare_headers(const void *a, const void *b)
 {
 	const CanonicalHeader *left = a;
 	const CanonicalHeader *right = b;
-	int			by_name = strcmp(left->name, right->name);
+	int by_name = strcmp(left->name, right->name);
 
 	return by_name != 0 ? by_name : left->position - right->position;
 }
@@ -168,22 +165,20 @@ void
 aws_sigv4_canonical_request(StringInfo out, StringInfo signed_headers,
 							const AwsSignableRequest *request)
 {
-	char		body_hash[AWS_SHA256_HEX_LEN + 1];
+	char body_hash[AWS_SHA256_HEX_LEN + 1];
 
 	sha256_hex(request->body, request->body_len, body_hash);
 
-	appendStringInfo(out, "%s\n%s\n%s\n",
-					 request->method, request->path, request->query);
-	append_canonical_headers(out, signed_headers,
-							 request->headers, request->nheaders);
+	appendStringInfo(out, "%s\n%s\n%s\n", request->method, request->path, request->query);
+	append_canonical_headers(out, signed_headers, request->headers, request->nheaders);
 	appendStringInfo(out, "\n%s\n%s", signed_headers->data, body_hash);
 }
 
 static void
 append_scope(StringInfo out, const AwsCredentialScope *scope)
 {
-	appendStringInfo(out, "%.8s/%s/%s/" SIGV4_TERMINATOR,
-					 scope->datetime, scope->region, scope->service);
+	appendStringInfo(out, "%.8s/%s/%s/" SIGV4_TERMINATOR, scope->datetime, scope->region,
+					 scope->service);
 }
 
 /*
@@ -193,7 +188,7 @@ void
 aws_sigv4_string_to_sign(StringInfo out, const AwsCredentialScope *scope,
 						 const char *canonical_request)
 {
-	char		request_hash[AWS_SHA256_HEX_LEN + 1];
+	char request_hash[AWS_SHA256_HEX_LEN + 1];
 
 	sha256_hex(canonical_request, strlen(canonical_request), request_hash);
 	appendStringInfo(out, SIGV4_ALGORITHM "\n%s\n", scope->datetime);
@@ -209,7 +204,7 @@ void
 aws_sigv4_signing_key(AwsSigningKey *key, const char *secret_access_key,
 					  const AwsCredentialScope *scope)
 {
-	char		date[AWS_DATE_SIZE];
+	char date[AWS_DATE_SIZE];
 	StringInfoData seed;
 	unsigned char mac[AWS_SHA256_LEN];
 
@@ -238,8 +233,8 @@ aws_sigv4_signing_key(AwsSigningKey *key, const char *secret_access_key,
  * Stage three.  Writes the signature in hexadecimal.
  */
 void
-aws_sigv4_signature(char signature[AWS_SHA256_HEX_LEN + 1],
-					const AwsSigningKey *key, const char *string_to_sign)
+aws_sigv4_signature(char signature[AWS_SHA256_HEX_LEN + 1], const AwsSigningKey *key,
+					const char *string_to_sign)
 {
 	unsigned char mac[AWS_SHA256_LEN];
 
@@ -273,6 +268,6 @@ aws_sigv4_authorization(StringInfo out, const AwsSignableRequest *request,
 
 	appendStringInfo(out, SIGV4_ALGORITHM " Credential=%s/", credentials->access_key_id);
 	append_scope(out, scope);
-	appendStringInfo(out, ", SignedHeaders=%s, Signature=%s",
-					 signed_headers.data, signature);
+	appendStringInfo(out, ", SignedHeaders=%s, Signature=%s", signed_headers.data,
+					 signature);
 }

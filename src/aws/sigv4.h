@@ -10,12 +10,12 @@
 #include "aws/credentials.h"
 
 /* Length of a SHA-256 digest, and of its lower-case hexadecimal form. */
-#define AWS_SHA256_LEN		32
-#define AWS_SHA256_HEX_LEN	64
+#define AWS_SHA256_LEN     32
+#define AWS_SHA256_HEX_LEN 64
 
 /* "20150830T123600Z" and "20150830", each with its terminator. */
-#define AWS_DATETIME_SIZE	17
-#define AWS_DATE_SIZE		9
+#define AWS_DATETIME_SIZE 17
+#define AWS_DATE_SIZE     9
 
 typedef struct AwsHeader
 {
@@ -33,16 +33,16 @@ typedef struct AwsSignableRequest
 	const char *method;
 	const char *path;
 	const char *query;
-	const AwsHeader *headers;	/* all of them are signed */
-	int			nheaders;
+	const AwsHeader *headers; /* all of them are signed */
+	int nheaders;
 	const char *body;
-	size_t		body_len;
+	size_t body_len;
 } AwsSignableRequest;
 
 /* Where and when the signature is valid. */
 typedef struct AwsCredentialScope
 {
-	char		datetime[AWS_DATETIME_SIZE];	/* UTC, as in X-Amz-Date */
+	char datetime[AWS_DATETIME_SIZE]; /* UTC, as in X-Amz-Date */
 	const char *region;
 	const char *service;
 } AwsCredentialScope;
@@ -53,7 +53,7 @@ typedef struct AwsCredentialScope
  */
 typedef struct AwsSigningKey
 {
-	char		date[AWS_DATE_SIZE];	/* "" while nothing is derived */
+	char date[AWS_DATE_SIZE]; /* "" while nothing is derived */
 	unsigned char key[AWS_SHA256_LEN];
 } AwsSigningKey;
 
@@ -68,8 +68,7 @@ extern void aws_sigv4_signature(char signature[AWS_SHA256_HEX_LEN + 1],
 								const AwsSigningKey *key, const char *string_to_sign);
 extern void aws_sigv4_authorization(StringInfo out, const AwsSignableRequest *request,
 									const AwsCredentialScope *scope,
-									const AwsCredentials *credentials,
-									AwsSigningKey *key,
+									const AwsCredentials *credentials, AwsSigningKey *key,
 									char signature[AWS_SHA256_HEX_LEN + 1]);
 
-#endif							/* AWS_SIGV4_H */
+#endif /* AWS_SIGV4_H */

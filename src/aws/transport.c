@@ -38,50 +38,50 @@
 #include "compat.h"
 
 /* First size of a response buffer; most answers fit. */
-#define RESPONSE_BUFFER_SIZE	4096
+#define RESPONSE_BUFFER_SIZE 4096
 
 struct AwsTransport
 {
-	MemoryContext context;		/* holds this struct and what it points to */
+	MemoryContext context; /* holds this struct and what it points to */
 	AwsTransportConfig config;
 
-	CURLM	   *multi;
-	int			pollset;		/* the sockets that libcurl waits for, or -1 */
-	WaitEventSet *wait_set;		/* latch, postmaster death, pollset */
-	double		wake_up;		/* when libcurl wants to be called; < 0: never */
+	CURLM *multi;
+	int pollset;            /* the sockets that libcurl waits for, or -1 */
+	WaitEventSet *wait_set; /* latch, postmaster death, pollset */
+	double wake_up;         /* when libcurl wants to be called; < 0: never */
 
-	dlist_head	exchanges;		/* those not freed yet */
-	int			nexchanges;
-	int			reserved_fds;	/* external descriptors reserved with fd.c */
+	dlist_head exchanges; /* those not freed yet */
+	int nexchanges;
+	int reserved_fds; /* external descriptors reserved with fd.c */
 };
 
 struct AwsExchange
 {
 	AwsTransport *transport;
-	dlist_node	node;			/* in transport->exchanges */
+	dlist_node node; /* in transport->exchanges */
 	MemoryContextCallback cleanup;
 
-	CURL	   *easy;
-	bool		added;			/* is easy in transport->multi? */
+	CURL *easy;
+	bool added; /* is easy in transport->multi? */
 	struct curl_slist *headers;
-	char		problem[CURL_ERROR_SIZE];
+	char problem[CURL_ERROR_SIZE];
 
-	AwsOutcome	outcome;
-	double		last_progress;	/* when the request was sent or a byte came; < 0
+	AwsOutcome outcome;
+	double last_progress; /* when the request was sent or a byte came; < 0
 								 * while connecting */
-	size_t		received;		/* bytes of headers and body */
-	char	   *body;			/* malloc'ed, NUL-terminated */
-	size_t		body_len;
-	size_t		body_size;
-	bool		too_large;
-	bool		out_of_memory;
+	size_t received;      /* bytes of headers and body */
+	char *body;           /* malloc'ed, NUL-terminated */
+	size_t body_len;
+	size_t body_size;
+	bool too_large;
+	bool out_of_memory;
 };
 
 /* Seconds on a clock that never jumps. */
 static double
 now(void)
 {
-	instr_time	t;
+	instr_time t;
 
 	INSTR_TIME_SET_CURRENT(t);
 	return INSTR_TIME_GET_DOUBLE(t);
@@ -90,7 +90,7 @@ now(void)
 static void
 block_signals(sigset_t *saved)
 {
-	sigset_t	all;
+	sigset_t all;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, saved);
@@ -116,8 +116,7 @@ initialize_curl(void)
 		return;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		ereport(ERROR,
-				(errcode(ERRCODE_SYSTEM_ERROR),
-				 errmsg("could not initialize libcurl")));
+				(errcode(ERRCODE_SYSTEM_ERROR), errmsg("could not initialize libcurl")));
 	done = true;
 }
 
@@ -134,9 +133,10 @@ on_socket(CURL *easy pg_attribute_unused(), curl_socket_t fd, int what, void *ar
 		aws_pollset_forget(transport->pollset, fd);
 		return 0;
 	}
-	return aws_pollset_watch(transport->pollset, fd,
-							 (what & CURL_POLL_IN) != 0,
-							 (what & CURL_POLL_OUT) != 0) ? 0 : -1;
+	return aws_pollset_watch(transport->pollset, fd, (what & CURL_POLL_IN) != 0,
+							 (what & CURL_POLL_OUT) != 0) ?
+			   0 :
+			   -1;
 }
 
 static int
@@ -150,9 +150,9 @@ on_timer(CURLM *multi pg_attribute_unused(), long timeout_ms, void *arg)
 
 /* The connection stands and the request is about to be sent. */
 static int
-on_connected(void *arg,
-			 char *remote_ip pg_attribute_unused(), char *local_ip pg_attribute_unused(),
-			 int remote_port pg_attribute_unused(), int local_port pg_attribute_unused())
+on_connected(void *arg, char *remote_ip pg_attribute_unused(),
+			 char *local_ip pg_attribute_unused(), int remote_port pg_attribute_unused(),
+			 int local_port pg_attribute_unused())
 {
 	AwsExchange *exchange = arg;
 
@@ -166,8 +166,8 @@ count_received(AwsExchange *exchange, size_t n)
 {
 	exchange->last_progress = now();
 	exchange->received += n;
-	exchange->too_large =
-		exchange->received > exchange->transport->config.max_response_size;
+	exchange->too_large = exchange->received >
+						  exchange->transport->config.max_response_size;
 	return !exchange->too_large;
 }
 
@@ -181,7 +181,7 @@ static size_t
 on_body(char *data, size_t size, size_t n, void *arg)
 {
 	AwsExchange *exchange = arg;
-	size_t		needed;
+	size_t needed;
 
 	if (!count_received(exchange, size * n))
 		return 0;
@@ -189,8 +189,8 @@ on_body(char *data, size_t size, size_t n, void *arg)
 	needed = exchange->body_len + size * n + 1;
 	if (needed > exchange->body_size)
 	{
-		size_t		new_size = Max(needed, Max(exchange->body_size * 2, RESPONSE_BUFFER_SIZE));
-		char	   *grown = realloc(exchange->body, new_size);
+		size_t new_size = Max(needed, Max(exchange->body_size * 2, RESPONSE_BUFFER_SIZE));
+		char *grown = realloc(exchange->body, new_size);
 
 		if (grown == NULL)
 		{
@@ -213,7 +213,7 @@ static void
 free_transport(void *arg)
 {
 	AwsTransport *transport = arg;
-	sigset_t	saved;
+	sigset_t saved;
 
 	if (transport->multi)
 	{
@@ -239,10 +239,12 @@ reserve_fds(AwsTransport *transport, int n)
 	while (transport->reserved_fds < n)
 	{
 		if (!AcquireExternalFD())
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-					 errmsg("too many open connections to Amazon Forecast"),
-					 errhint("Raise max_files_per_process, or use fewer servers and user mappings in one session.")));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("too many open connections to Amazon Forecast"),
+				 errhint(
+					 "Raise max_files_per_process, or use fewer servers and user mappings in one session.")));
 		transport->reserved_fds++;
 	}
 }
@@ -252,13 +254,14 @@ set_up_multi(AwsTransport *transport)
 {
 	transport->multi = curl_multi_init();
 	if (transport->multi == NULL ||
-		curl_multi_setopt(transport->multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
+		curl_multi_setopt(transport->multi, CURLMOPT_SOCKETFUNCTION, on_socket) !=
+			CURLM_OK ||
 		curl_multi_setopt(transport->multi, CURLMOPT_SOCKETDATA, transport) != CURLM_OK ||
-		curl_multi_setopt(transport->multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK ||
+		curl_multi_setopt(transport->multi, CURLMOPT_TIMERFUNCTION, on_timer) !=
+			CURLM_OK ||
 		curl_multi_setopt(transport->multi, CURLMOPT_TIMERDATA, transport) != CURLM_OK)
 		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("could not set up libcurl")));
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not set up libcurl")));
 }
 
 /*
@@ -297,15 +300,16 @@ aws_transport_create(const AwsTransportConfig *config)
 	reserve_fds(transport, 1);
 	transport->pollset = aws_pollset_create();
 	if (transport->pollset < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("could not create a poll descriptor: %m")));
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+						errmsg("could not create a poll descriptor: %m")));
 	set_up_multi(transport);
 
 	transport->wait_set = forecast_create_wait_event_set(context, 3);
 	AddWaitEventToSet(transport->wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(transport->wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-	AddWaitEventToSet(transport->wait_set, WL_SOCKET_READABLE, transport->pollset, NULL, NULL);
+	AddWaitEventToSet(transport->wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL,
+					  NULL);
+	AddWaitEventToSet(transport->wait_set, WL_SOCKET_READABLE, transport->pollset, NULL,
+					  NULL);
 
 	MemoryContextSetParent(context, TopMemoryContext);
 	return transport;
@@ -329,7 +333,7 @@ free_exchange(void *arg)
 {
 	AwsExchange *exchange = arg;
 	AwsTransport *transport = exchange->transport;
-	sigset_t	saved;
+	sigset_t saved;
 
 	block_signals(&saved);
 	if (exchange->added)
@@ -346,10 +350,8 @@ free_exchange(void *arg)
 static void
 out_of_memory(void)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_OUT_OF_MEMORY),
-			 errmsg("out of memory"),
-			 errdetail("libcurl could not allocate what a request needs.")));
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+					errdetail("libcurl could not allocate what a request needs.")));
 }
 
 static void
@@ -371,7 +373,7 @@ set_headers(AwsExchange *exchange, const AwsHeader *headers, int nheaders)
 
 	for (int i = 0; i < nheaders; i++)
 	{
-		char	   *line = psprintf("%s: %s", headers[i].name, headers[i].value);
+		char *line = psprintf("%s: %s", headers[i].name, headers[i].value);
 
 		add_header(exchange, line);
 		pfree(line);
@@ -379,10 +381,11 @@ set_headers(AwsExchange *exchange, const AwsHeader *headers, int nheaders)
 }
 
 /* Sets one option; out of memory is all that can go wrong with ours. */
-#define SET(option, value) \
-	do { \
-		if (curl_easy_setopt(exchange->easy, (option), (value)) != CURLE_OK) \
-			out_of_memory(); \
+#define SET(option, value)                                                               \
+	do                                                                                   \
+	{                                                                                    \
+		if (curl_easy_setopt(exchange->easy, (option), (value)) != CURLE_OK)             \
+			out_of_memory();                                                             \
 	} while (0)
 
 static void
@@ -433,13 +436,12 @@ set_options(AwsExchange *exchange, const char *url, const char *body, size_t bod
  * context in mid-flight gives the request up and closes its connection.
  */
 AwsExchange *
-aws_transport_post(AwsTransport *transport, const char *url,
-				   const AwsHeader *headers, int nheaders,
-				   const char *body, size_t body_len)
+aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *headers,
+				   int nheaders, const char *body, size_t body_len)
 {
 	AwsExchange *exchange = palloc0(sizeof(AwsExchange));
-	sigset_t	saved;
-	CURLMcode	added;
+	sigset_t saved;
+	CURLMcode added;
 
 	/* The pollset, and a connection for each exchange under way. */
 	reserve_fds(transport, 1 + transport->nexchanges + 1);
@@ -474,9 +476,9 @@ aws_transport_post(AwsTransport *transport, const char *url,
  */
 static const struct
 {
-	CURLcode	code;
-	AwsOutcome	outcome;
-}			outcomes[] = {
+	CURLcode code;
+	AwsOutcome outcome;
+} outcomes[] = {
 	{CURLE_OK, AWS_OUTCOME_ANSWERED},
 	{CURLE_OUT_OF_MEMORY, AWS_OUTCOME_OUT_OF_MEMORY},
 	{CURLE_OPERATION_TIMEDOUT, AWS_OUTCOME_CONNECT_TIMEOUT},
@@ -509,21 +511,22 @@ finish(AwsExchange *exchange, AwsOutcome outcome)
 static void
 collect_finished(AwsTransport *transport)
 {
-	CURLMsg    *message;
-	int			left;
+	CURLMsg *message;
+	int left;
 
 	while ((message = curl_multi_info_read(transport->multi, &left)) != NULL)
 	{
-		char	   *private = NULL;
+		char *private = NULL;
 		AwsExchange *exchange;
-		CURLcode	code = message->data.result;
+		CURLcode code = message->data.result;
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
 		exchange = (AwsExchange *) private;
 		if (exchange->problem[0] == '\0')
-			strlcpy(exchange->problem, curl_easy_strerror(code), sizeof(exchange->problem));
+			strlcpy(exchange->problem, curl_easy_strerror(code),
+					sizeof(exchange->problem));
 		finish(exchange, outcome_of(exchange, code));
 	}
 }
@@ -540,13 +543,13 @@ read_deadline(const AwsExchange *exchange)
 static void
 expire_reads(AwsTransport *transport)
 {
-	double		time = now();
-	dlist_iter	iter;
+	double time = now();
+	dlist_iter iter;
 
 	dlist_foreach(iter, &transport->exchanges)
 	{
 		AwsExchange *exchange = dlist_container(AwsExchange, node, iter.cur);
-		double		deadline = read_deadline(exchange);
+		double deadline = read_deadline(exchange);
 
 		if (deadline >= 0 && deadline <= time)
 			finish(exchange, AWS_OUTCOME_READ_TIMEOUT);
@@ -558,20 +561,20 @@ static void
 drive(AwsTransport *transport)
 {
 	AwsReadySocket ready[16];
-	int			nready = aws_pollset_ready(transport->pollset, ready, lengthof(ready));
-	int			running;
-	sigset_t	saved;
+	int nready = aws_pollset_ready(transport->pollset, ready, lengthof(ready));
+	int running;
+	sigset_t saved;
 
 	block_signals(&saved);
 	for (int i = 0; i < nready; i++)
 		curl_multi_socket_action(transport->multi, ready[i].fd,
 								 (ready[i].readable ? CURL_CSELECT_IN : 0) |
-								 (ready[i].writable ? CURL_CSELECT_OUT : 0) |
-								 (ready[i].broken ? CURL_CSELECT_ERR : 0),
+									 (ready[i].writable ? CURL_CSELECT_OUT : 0) |
+									 (ready[i].broken ? CURL_CSELECT_ERR : 0),
 								 &running);
 	if (transport->wake_up >= 0 && transport->wake_up <= now())
 	{
-		transport->wake_up = -1;	/* libcurl sets a new one if it wants one */
+		transport->wake_up = -1; /* libcurl sets a new one if it wants one */
 		curl_multi_socket_action(transport->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	}
 	collect_finished(transport);
@@ -583,12 +586,12 @@ drive(AwsTransport *transport)
 static long
 time_to_wait(AwsTransport *transport)
 {
-	double		due = transport->wake_up;
-	dlist_iter	iter;
+	double due = transport->wake_up;
+	dlist_iter iter;
 
 	dlist_foreach(iter, &transport->exchanges)
 	{
-		double		deadline = read_deadline(dlist_container(AwsExchange, node, iter.cur));
+		double deadline = read_deadline(dlist_container(AwsExchange, node, iter.cur));
 
 		if (deadline >= 0 && (due < 0 || deadline < due))
 			due = deadline;
@@ -609,13 +612,13 @@ aws_exchange_wait(AwsExchange *exchange)
 
 	while (exchange->outcome == AWS_OUTCOME_PENDING)
 	{
-		long		timeout = time_to_wait(transport);
-		WaitEvent	events[3];
+		long timeout = time_to_wait(transport);
+		WaitEvent events[3];
 
 		if (timeout != 0)
 		{
-			int			n = WaitEventSetWait(transport->wait_set, timeout, events,
-											 lengthof(events), PG_WAIT_EXTENSION);
+			int n = WaitEventSetWait(transport->wait_set, timeout, events,
+									 lengthof(events), PG_WAIT_EXTENSION);
 
 			for (int i = 0; i < n; i++)
 				if (events[i].events & WL_LATCH_SET)
@@ -647,7 +650,7 @@ aws_exchange_problem(const AwsExchange *exchange)
 long
 aws_exchange_status(const AwsExchange *exchange)
 {
-	long		status = 0;
+	long status = 0;
 
 	curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
 	return status;

@@ -16,32 +16,32 @@ typedef struct AwsExchange AwsExchange;
 typedef struct AwsTransportConfig
 {
 	const char *user_agent;
-	const char *ca_bundle;		/* file of CA certificates; NULL: the system's */
-	double		connect_timeout;	/* seconds, for name, TCP and TLS together */
-	double		read_timeout;	/* seconds without a byte from the server */
-	size_t		max_response_size;	/* bytes, headers and body together */
+	const char *ca_bundle;    /* file of CA certificates; NULL: the system's */
+	double connect_timeout;   /* seconds, for name, TCP and TLS together */
+	double read_timeout;      /* seconds without a byte from the server */
+	size_t max_response_size; /* bytes, headers and body together */
 } AwsTransportConfig;
 
 /* How an exchange ended. */
 typedef enum AwsOutcome
 {
 	AWS_OUTCOME_PENDING,
-	AWS_OUTCOME_ANSWERED,		/* a complete HTTP response, of any status */
-	AWS_OUTCOME_UNREACHABLE,	/* no connection: name, TCP, TLS */
+	AWS_OUTCOME_ANSWERED,    /* a complete HTTP response, of any status */
+	AWS_OUTCOME_UNREACHABLE, /* no connection: name, TCP, TLS */
 	AWS_OUTCOME_CONNECT_TIMEOUT,
 	AWS_OUTCOME_READ_TIMEOUT,
-	AWS_OUTCOME_CUT,			/* the connection ended before the response did */
-	AWS_OUTCOME_TOO_LARGE,		/* the response exceeds max_response_size */
-	AWS_OUTCOME_NOT_HTTP,		/* the peer does not speak HTTP */
+	AWS_OUTCOME_CUT,       /* the connection ended before the response did */
+	AWS_OUTCOME_TOO_LARGE, /* the response exceeds max_response_size */
+	AWS_OUTCOME_NOT_HTTP,  /* the peer does not speak HTTP */
 	AWS_OUTCOME_OUT_OF_MEMORY
 } AwsOutcome;
 
 extern AwsTransport *aws_transport_create(const AwsTransportConfig *config);
 extern void aws_transport_close(AwsTransport *transport);
 
-extern AwsExchange *aws_transport_post(AwsTransport *transport, const char *url,
-									   const AwsHeader *headers, int nheaders,
-									   const char *body, size_t body_len);
+extern AwsExchange *
+aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *headers,
+				   int nheaders, const char *body, size_t body_len);
 extern void aws_exchange_wait(AwsExchange *exchange);
 
 extern AwsOutcome aws_exchange_outcome(const AwsExchange *exchange);
@@ -50,4 +50,4 @@ extern long aws_exchange_status(const AwsExchange *exchange);
 extern const char *aws_exchange_header(const AwsExchange *exchange, const char *name);
 extern const char *aws_exchange_body(const AwsExchange *exchange, size_t *len);
 
-#endif							/* AWS_TRANSPORT_H */
+#endif /* AWS_TRANSPORT_H */
