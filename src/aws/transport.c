@@ -40,6 +40,9 @@
 /* First size of a response buffer; most answers fit. */
 #define RESPONSE_BUFFER_SIZE 4096
 
+/* How many handles are kept for later exchanges. */
+#define MAX_IDLE_HANDLES 16
+
 struct AwsTransport
 {
 	MemoryContext context; /* holds this struct and what it points to */
@@ -49,6 +52,9 @@ struct AwsTransport
 	int pollset;            /* the sockets that libcurl waits for, or -1 */
 	WaitEventSet *wait_set; /* latch, postmaster death, pollset */
 	double wake_up;         /* when libcurl wants to be called; < 0: never */
+
+	CURL *idle[MAX_IDLE_HANDLES]; /* handles with the common options set */
+	int nidle;
 
 	dlist_head exchanges; /* those not freed yet */
 	int nexchanges;
@@ -215,12 +221,11 @@ free_transport(void *arg)
 	AwsTransport *transport = arg;
 	sigset_t saved;
 
-	if (transport->multi)
-	{
-		block_signals(&saved);
-		curl_multi_cleanup(transport->multi);
-		restore_signals(&saved);
-	}
+	block_signals(&saved);
+	while (transport->nidle > 0)
+		curl_easy_cleanup(transport->idle[--transport->nidle]);
+	curl_multi_cleanup(transport->multi);
+	restore_signals(&saved);
 	if (transport->wait_set)
 		FreeWaitEventSet(transport->wait_set);
 	if (transport->pollset >= 0)
@@ -306,8 +311,9 @@ aws_transport_create(const AwsTransportConfig *config)
 
 	transport->wait_set = forecast_create_wait_event_set(context, 3);
 	AddWaitEventToSet(transport->wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(transport->wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL,
-					  NULL);
+	if (IsUnderPostmaster)
+		AddWaitEventToSet(transport->wait_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET,
+						  NULL, NULL);
 	AddWaitEventToSet(transport->wait_set, WL_SOCKET_READABLE, transport->pollset, NULL,
 					  NULL);
 
@@ -327,6 +333,26 @@ aws_transport_close(AwsTransport *transport)
 
 /* ---- one exchange ---- */
 
+/*
+ * Keeps the handle for the next exchange if this one ended well, so that its
+ * options need not be set again.  Signals are blocked.
+ */
+static void
+release_handle(AwsExchange *exchange)
+{
+	AwsTransport *transport = exchange->transport;
+
+	if (exchange->outcome != AWS_OUTCOME_ANSWERED || transport->nidle == MAX_IDLE_HANDLES)
+	{
+		curl_easy_cleanup(exchange->easy);
+		return;
+	}
+	/* It must not point into what is about to be freed. */
+	curl_easy_setopt(exchange->easy, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(exchange->easy, CURLOPT_ERRORBUFFER, NULL);
+	transport->idle[transport->nidle++] = exchange->easy;
+}
+
 /* Memory context callback: ends the exchange, whatever its state. */
 static void
 free_exchange(void *arg)
@@ -338,7 +364,7 @@ free_exchange(void *arg)
 	block_signals(&saved);
 	if (exchange->added)
 		curl_multi_remove_handle(transport->multi, exchange->easy);
-	curl_easy_cleanup(exchange->easy);
+	release_handle(exchange);
 	curl_slist_free_all(exchange->headers);
 	restore_signals(&saved);
 	free(exchange->body);
@@ -381,51 +407,77 @@ set_headers(AwsExchange *exchange, const AwsHeader *headers, int nheaders)
 }
 
 /* Sets one option; out of memory is all that can go wrong with ours. */
-#define SET(option, value)                                                               \
-	do                                                                                   \
-	{                                                                                    \
-		if (curl_easy_setopt(exchange->easy, (option), (value)) != CURLE_OK)             \
-			out_of_memory();                                                             \
-	} while (0)
+static void
+check_option(CURLcode code)
+{
+	if (code != CURLE_OK)
+		out_of_memory();
+}
+
+#define SET(easy, option, value) check_option(curl_easy_setopt((easy), (option), (value)))
+
+/* What is the same for all requests of a transport. */
+static void
+set_common_options(CURL *easy, const AwsTransportConfig *config)
+{
+	SET(easy, CURLOPT_USERAGENT, config->user_agent);
+	SET(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+
+	/* Only where it was sent, only by the protocols meant, only verified. */
+	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(easy, CURLOPT_PROXY, "");
+	SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+	if (config->ca_bundle)
+	{
+		SET(easy, CURLOPT_CAINFO, config->ca_bundle);
+		SET(easy, CURLOPT_CAPATH, NULL);
+	}
+
+	/* No signals; and a name still being resolved is left, not waited for. */
+	SET(easy, CURLOPT_NOSIGNAL, 1L);
+	SET(easy, CURLOPT_QUICK_EXIT, 1L);
+	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) ceil(config->connect_timeout * 1000));
+
+	SET(easy, CURLOPT_PREREQFUNCTION, on_connected);
+	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
+	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
+}
+
+/* A handle of an earlier exchange, or a new one; the exchange owns it. */
+static void
+take_handle(AwsExchange *exchange)
+{
+	AwsTransport *transport = exchange->transport;
+
+	if (transport->nidle > 0)
+	{
+		exchange->easy = transport->idle[--transport->nidle];
+		return;
+	}
+	exchange->easy = curl_easy_init();
+	if (exchange->easy == NULL)
+		out_of_memory();
+	set_common_options(exchange->easy, &transport->config);
+}
 
 static void
 set_options(AwsExchange *exchange, const char *url, const char *body, size_t body_len)
 {
-	const AwsTransportConfig *config = &exchange->transport->config;
+	CURL *easy = exchange->easy;
 
-	SET(CURLOPT_URL, url);
-	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) body_len);
-	SET(CURLOPT_COPYPOSTFIELDS, body);
-	SET(CURLOPT_HTTPHEADER, exchange->headers);
-	SET(CURLOPT_USERAGENT, config->user_agent);
-	SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+	SET(easy, CURLOPT_URL, url);
+	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) body_len);
+	SET(easy, CURLOPT_COPYPOSTFIELDS, body);
+	SET(easy, CURLOPT_HTTPHEADER, exchange->headers);
 
-	/* Only where it was sent, only by the protocols meant, only verified. */
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, "");
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
-	if (config->ca_bundle)
-	{
-		SET(CURLOPT_CAINFO, config->ca_bundle);
-		SET(CURLOPT_CAPATH, NULL);
-	}
-
-	/* No signals; and a name still being resolved is left, not waited for. */
-	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_QUICK_EXIT, 1L);
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long) ceil(config->connect_timeout * 1000));
-
-	SET(CURLOPT_PREREQFUNCTION, on_connected);
-	SET(CURLOPT_PREREQDATA, exchange);
-	SET(CURLOPT_HEADERFUNCTION, on_header);
-	SET(CURLOPT_HEADERDATA, exchange);
-	SET(CURLOPT_WRITEFUNCTION, on_body);
-	SET(CURLOPT_WRITEDATA, exchange);
-	SET(CURLOPT_ERRORBUFFER, exchange->problem);
-	SET(CURLOPT_PRIVATE, exchange);
+	SET(easy, CURLOPT_PREREQDATA, exchange);
+	SET(easy, CURLOPT_HEADERDATA, exchange);
+	SET(easy, CURLOPT_WRITEDATA, exchange);
+	SET(easy, CURLOPT_ERRORBUFFER, exchange->problem);
+	SET(easy, CURLOPT_PRIVATE, exchange);
 }
 
 #undef SET
@@ -448,16 +500,13 @@ aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *he
 
 	exchange->transport = transport;
 	exchange->last_progress = -1;
-	exchange->easy = curl_easy_init();
-	if (exchange->easy == NULL)
-		out_of_memory();
-
 	dlist_push_tail(&transport->exchanges, &exchange->node);
 	transport->nexchanges++;
 	exchange->cleanup.func = free_exchange;
 	exchange->cleanup.arg = exchange;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &exchange->cleanup);
 
+	take_handle(exchange);
 	set_headers(exchange, headers, nheaders);
 	set_options(exchange, url, body, body_len);
 
@@ -482,6 +531,10 @@ static const struct
 	{CURLE_OK, AWS_OUTCOME_ANSWERED},
 	{CURLE_OUT_OF_MEMORY, AWS_OUTCOME_OUT_OF_MEMORY},
 	{CURLE_OPERATION_TIMEDOUT, AWS_OUTCOME_CONNECT_TIMEOUT},
+	{CURLE_COULDNT_RESOLVE_HOST, AWS_OUTCOME_UNREACHABLE},
+	{CURLE_COULDNT_CONNECT, AWS_OUTCOME_UNREACHABLE},
+	{CURLE_SSL_CONNECT_ERROR, AWS_OUTCOME_UNREACHABLE},
+	{CURLE_PEER_FAILED_VERIFICATION, AWS_OUTCOME_UNREACHABLE},
 	{CURLE_UNSUPPORTED_PROTOCOL, AWS_OUTCOME_NOT_HTTP},
 	{CURLE_WEIRD_SERVER_REPLY, AWS_OUTCOME_NOT_HTTP},
 };
