@@ -58,5 +58,10 @@ check-simulator:
 	  echo "or name another with FORECAST_SIMULATOR=http://host:port, or run scripts/test, which does all that."; \
 	  exit 1; }
 
+# A VPATH build has the sources elsewhere, but needs folders for the objects here.
+ifdef VPATH
+$(shell mkdir -p src/aws)
+endif
+
 # Every object is built again when a header changes: there are few of both.
 $(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/aws/*.h)
