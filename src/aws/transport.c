@@ -76,6 +76,7 @@ struct AwsExchange
 	double last_progress; /* when the request was sent or a byte came; < 0
 								 * while connecting */
 	size_t received;      /* bytes of headers and body */
+	bool head_complete;   /* has the empty line after the headers come? */
 	char *body;           /* malloc'ed, NUL-terminated */
 	size_t body_len;
 	size_t body_size;
@@ -178,9 +179,13 @@ count_received(AwsExchange *exchange, size_t n)
 }
 
 static size_t
-on_header(char *data pg_attribute_unused(), size_t size, size_t n, void *arg)
+on_header(char *data, size_t size, size_t n, void *arg)
 {
-	return count_received(arg, size * n) ? size * n : 0;
+	AwsExchange *exchange = arg;
+
+	/* An empty line ends the head; after an interim answer another head comes. */
+	exchange->head_complete = size * n > 0 && (data[0] == '\r' || data[0] == '\n');
+	return count_received(exchange, size * n) ? size * n : 0;
 }
 
 static size_t
@@ -546,6 +551,8 @@ outcome_of(const AwsExchange *exchange, CURLcode code)
 		return AWS_OUTCOME_TOO_LARGE;
 	if (exchange->out_of_memory)
 		return AWS_OUTCOME_OUT_OF_MEMORY;
+	if (code == CURLE_OK && !exchange->head_complete)
+		return AWS_OUTCOME_CUT; /* libcurl takes a head without an end for one */
 	for (size_t i = 0; i < lengthof(outcomes); i++)
 		if (outcomes[i].code == code)
 			return outcomes[i].outcome;
