@@ -4,7 +4,7 @@
 SELECT count(*) FROM calls();
 
 -- Each distinct ARN is asked for once: eight rows hold five; NULL and what is no ARN cost nothing
-EXPLAIN (COSTS OFF) SELECT r.id, j.status FROM reports r JOIN jobs j ON j.arn = r.job_arn;
+SELECT plan($$ SELECT r.id, j.status FROM reports r JOIN jobs j ON j.arn = r.job_arn $$);
 SELECT r.id, j.status FROM reports r JOIN jobs j ON j.arn = r.job_arn ORDER BY r.id;
 SELECT * FROM calls();
 SET enable_memoize = off;
@@ -31,8 +31,7 @@ SELECT r.id, l.status FROM reports r LEFT JOIN LATERAL (SELECT * FROM jobs j WHE
 SELECT * FROM calls();
 
 -- Expressions over other tables' columns
-EXPLAIN (COSTS OFF)
-SELECT n, j.status FROM unnest(ARRAY['nightly', 'nope']) n JOIN jobs j ON j.arn = arn(n) || '';
+SELECT plan($$ SELECT n, j.status FROM unnest(ARRAY['nightly', 'nope']) n JOIN jobs j ON j.arn = arn(n) || '' $$);
 SELECT n, j.status FROM unnest(ARRAY['nightly', 'nope']) n JOIN jobs j ON j.arn = arn(n) || '';
 SELECT n, j.status FROM (VALUES ('nightly'), ('energy_load/ad_hoc')) v(n) JOIN jobs j ON j.arn = arn(n) ORDER BY n;
 

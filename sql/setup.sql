@@ -74,6 +74,17 @@ $$ SELECT simulator('POST', 'faults', fault) $$;
 CREATE PROCEDURE answer_with(patch json) LANGUAGE sql AS
 $$ CALL fault(json_build_object('fault', 'patch', 'patch', patch)) $$;
 
+-- A plan without the lines that differ between versions of PostgreSQL: the order
+-- of an equality's sides.
+CREATE FUNCTION plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+  line text;
+BEGIN
+  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+    IF line !~ 'Filter:' THEN RETURN NEXT line; END IF;
+  END LOOP;
+END $$;
+
 -- How a query fails, without the parts that differ between two runs.
 CREATE FUNCTION failure(query text,
                         OUT state text, OUT message text, OUT detail text, OUT hint text, OUT context text)
