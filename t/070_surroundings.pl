@@ -43,8 +43,10 @@ status_is('postgres', '... and by another');
 
 # --- parallel query ---------------------------------------------------------
 
+# The setting has another name since PostgreSQL 16.
 is( $node->safe_psql('postgres', "
-		SET force_parallel_mode = on;
+		DO \$\$ BEGIN PERFORM set_config(name, 'on', false) FROM pg_settings
+		  WHERE name IN ('force_parallel_mode', 'debug_parallel_query'); END \$\$;
 		SELECT status FROM forecast.jobs WHERE arn = '$nightly'"),
 	'ACTIVE', 'where a parallel plan is wanted');
 
