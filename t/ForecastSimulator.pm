@@ -111,7 +111,7 @@ sub default_fixture
 }
 
 # Starts a simulator and waits until it is ready.  Options: port, tls
-# ([certificate, key]), latency_ms, fixture (a hash; added to the default one).
+# ([certificate, key]), job_seconds, fixture (a hash; added to the default one).
 #
 # The methods below that talk to it are for plain http: core Perl has no TLS.
 sub start
@@ -122,10 +122,10 @@ sub start
 
 	append_to_file($file, encode_json($fixture));
 	my $self = bless {
-		fixture    => $file,
-		tls        => $options{tls},
-		latency_ms => $options{latency_ms},
-		http       => HTTP::Tiny->new(keep_alive => 0, timeout => $patience),
+		fixture     => $file,
+		tls         => $options{tls},
+		job_seconds => $options{job_seconds} // 2,
+		http        => HTTP::Tiny->new(keep_alive => 0, timeout => $patience),
 	}, $class;
 	$self->launch($options{port} || 0);
 	return $self;
@@ -134,10 +134,10 @@ sub start
 sub launch
 {
 	my ($self, $port) = @_;
-	my @command = ($program, '--port', $port, '--fixture', $self->{fixture});
+	my @command = ($program, '--port', $port, '--fixture', $self->{fixture},
+		'--job-seconds', $self->{job_seconds});
 
-	push @command, '--tls',        @{ $self->{tls} }   if $self->{tls};
-	push @command, '--latency-ms', $self->{latency_ms} if $self->{latency_ms};
+	push @command, '--tls', @{ $self->{tls} } if $self->{tls};
 	my $pid = open(my $output, '-|', @command)
 	  or die "could not start $program: $!";
 	$self->{pid} = start_process($pid);
@@ -187,8 +187,7 @@ sub control
 sub log
 {
 	my ($self) = @_;
-	my $log = $self->control('GET', 'log');
-	return ref $log eq 'HASH' ? @{ (values %$log)[0] } : @$log;
+	return @{ $self->control('GET', 'log') };
 }
 
 sub clear_log    { return $_[0]->control('DELETE', 'log'); }
