@@ -45,6 +45,11 @@
 	(exec_rt_fetch((plan)->scan.scanrelid, (estate))->checkAsUser)
 #endif
 
+/* 18 has a new spelling, which stands before the declaration. */
+#ifndef pg_noreturn
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 /* 18 lets a module tell its name and version. */
 #ifdef PG_MODULE_MAGIC_EXT
 #define FORECAST_MODULE_MAGIC                                                            \

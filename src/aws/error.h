@@ -6,6 +6,7 @@
 #define AWS_ERROR_H
 
 #include "aws/transport.h"
+#include "compat.h"
 
 /* What was asked, for the report. */
 typedef struct AwsQuestion
@@ -40,6 +41,6 @@ extern AwsError *
 aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
 			   const AwsExchange *exchange, const char *text, size_t len);
 extern bool aws_error_is(const AwsError *error, const char *code);
-extern void aws_error_report(const AwsError *error) pg_attribute_noreturn();
+pg_noreturn extern void aws_error_report(const AwsError *error);
 
 #endif /* AWS_ERROR_H */
