@@ -26,6 +26,10 @@ CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'https:/
 CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'https://example.com/api');
 CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'https://example.com/?q');
 CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'https://');
+CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'https://münchen.example.com');
+CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://127.0.0.1@example.com');
+CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://localhost.example.com');
+CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://[::ffff:169.254.169.254]');
 CREATE SERVER s1 FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'https://forecast.example.com:8443');
 CREATE SERVER s2 FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://[::1]:8766/');
 CREATE SERVER s3 FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://localhost:8766');

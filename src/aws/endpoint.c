@@ -111,6 +111,15 @@ is_loopback(const char *host)
 		   (ntohl(address.s_addr) >> 24) == 127;
 }
 
+static bool
+is_ascii(const char *text)
+{
+	for (; *text; text++)
+		if (IS_HIGHBIT_SET(*text))
+			return false;
+	return true;
+}
+
 static const char *
 parts_problem(const UrlParts *parts)
 {
@@ -120,6 +129,8 @@ parts_problem(const UrlParts *parts)
 		return "The scheme must be https, or http for a loopback host.";
 	if (is_http && !is_loopback(parts->host))
 		return "Plain http is for loopback hosts only (localhost, 127.0.0.1, [::1]); use https.";
+	if (!is_ascii(parts->host))
+		return "The host must be ASCII: give an international name in its xn-- form.";
 	if (!parts->is_bare)
 		return "It must not carry a user name, a password, a query or a fragment.";
 	if (strcmp(parts->path, "/") != 0)
