@@ -22,7 +22,6 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from unittest import mock
 
-import botocore.auth
 import botocore.session
 import pytest
 from botocore.auth import SigV4Auth
@@ -32,6 +31,9 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+import botocore_clock
+
 PROGRAM = HERE / "forecast-simulator"
 DEMO = HERE / "fixtures" / "demo.json"
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
@@ -213,11 +215,8 @@ def signed(
         data=body.encode() if isinstance(body, str) else body,
         headers={"Content-Type": content_type, "X-Amz-Target": target, "Host": host},
     )
-    with mock.patch.object(botocore.auth, "datetime", wraps=botocore.auth.datetime) as m:
-        m.datetime = mock.Mock(wraps=datetime)
-        m.datetime.utcnow.return_value = datetime.now(timezone.utc).replace(
-            tzinfo=None
-        ) + timedelta(seconds=skew_seconds)
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    with botocore_clock.stopped_at(now + timedelta(seconds=skew_seconds)):
         SigV4Auth(Credentials(key_id, secret, token), service, region).add_auth(request)
     return dict(request.headers.items()), request.data
 

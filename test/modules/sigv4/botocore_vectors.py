@@ -15,11 +15,14 @@ import json
 import random
 import string
 import sys
-from unittest import mock
+from pathlib import Path
 
 import botocore.auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+import botocore_clock
 
 REGIONS = ["eu-west-1", "us-east-1", "ap-northeast-2", "us-gov-west-1", "cn-north-1", "x"]
 KEY_CHARACTERS = string.ascii_letters + string.digits + "/+="
@@ -68,8 +71,7 @@ def vector(rng):
     request = AWSRequest("POST", f"https://{host}/", headers=headers, data=body)
     signer = botocore.auth.SigV4Auth(credentials, "forecast", rng.choice(REGIONS))
 
-    with mock.patch("botocore.auth.datetime") as clock:
-        clock.datetime.utcnow.return_value = now
+    with botocore_clock.stopped_at(now):
         signer.add_auth(request)
     authorization = request.headers["Authorization"]
     del request.headers["Authorization"]
