@@ -85,6 +85,16 @@ BEGIN
   END LOOP;
 END $$;
 
+-- The same as JSON: what the extension adds to its node.
+CREATE FUNCTION plan_json(query text) RETURNS TABLE (key text, value json) LANGUAGE plpgsql AS $$
+DECLARE
+  plan json;
+BEGIN
+  EXECUTE 'EXPLAIN (VERBOSE, FORMAT JSON) ' || query INTO plan;
+  RETURN QUERY SELECT p.* FROM json_each(plan->0->'Plan') p
+    WHERE p.key = 'Node Type' OR p.key LIKE 'Remote%' OR p.key LIKE 'Lookup%';
+END $$;
+
 -- How a query fails, without the parts that differ between two runs.
 CREATE FUNCTION failure(query text,
                         OUT state text, OUT message text, OUT detail text, OUT hint text, OUT context text)
