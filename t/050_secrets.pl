@@ -58,7 +58,34 @@ my %echoes = (
 		  . "\r\n\r\n{\"__type\": \"OddException\"}";
 	},
 	not_http => sub { $_[0] },
+
+	# Others quote a token as their language escapes it, or not all of it.
+	slashes   => sub { forbidden('{"token":"' . (token($_[0]) =~ s{/}{\\/}gr) . '"}') },
+	unicode   => sub { forbidden('{"token":"' . escaped('\\u%04x', token($_[0])) . '"}') },
+	entities  => sub { forbidden('<pre>' . escaped('&#x%02X;', token($_[0])) . '</pre>') },
+	percents  => sub { "HTTP/1.1 302 Found\r\nLocation: http://x/?" . escaped('%%%02X', token($_[0])) . "\r\n\r\n" },
+	shortened => sub { forbidden(substr(token($_[0]), 0, 60) . '...') },
+	upper     => sub { forbidden(uc(header($_[0], 'Authorization') =~ s/.*Signature=//r)) },
 );
+
+sub forbidden
+{
+	my ($body) = @_;
+	return "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\n\r\n$body";
+}
+
+sub token
+{
+	my ($request) = @_;
+	return header($request, 'X-Amz-Security-Token');
+}
+
+# What is neither letter nor digit becomes what the format says.
+sub escaped
+{
+	my ($format, $text) = @_;
+	return $text =~ s/([^A-Za-z0-9])/sprintf $format, ord $1/ger;
+}
 
 sub header
 {
@@ -186,7 +213,7 @@ foreach my $place ([ 'the log', $log ], [ 'what the client saw', $printed ])
 	unlike($text, qr/\Q$credentials{secret}\E/, "$where: no secret key");
 	unlike($text, qr/NobodyMaySee/,             "$where: no part of it, nor of the token");
 	unlike($text, qr/ThisIsTheSessionToken/,    "$where: no session token");
-	unlike($text, qr/[0-9a-f]{64}/,             "$where: no signature, nor anything of its form");
+	unlike($text, qr/[0-9a-f]{64}/i,            "$where: no signature, nor anything of its form");
 }
 
 $session->quit;

@@ -18,20 +18,47 @@
 #define MAX_QUOTED_MESSAGE 2000
 #define MAX_QUOTED_BODY    200
 
+/* A piece of a secret, in bytes, that gives it away. */
+#define SECRET_PIECE 8
+
 /* ---- reading an error ---- */
 
-/* Replaces each occurrence of secret in text, in place. */
-static void
-blot_out(char *text, const char *secret)
+/* How much of text is also a piece of the secret?  0 if it gives nothing away. */
+static size_t
+secret_length(const char *text, const char *secret)
 {
-	size_t len = secret ? strlen(secret) : 0;
+	size_t least = Min(strlen(secret), SECRET_PIECE);
+	size_t longest = 0;
 
-	if (len == 0)
-		return;
-	for (char *p = strstr(text, secret); p != NULL; p = strstr(p, secret))
+	for (const char *s = secret; *s; s++)
 	{
-		memset(p, '*', len);
-		p += len;
+		size_t n = 0;
+
+		while (s[n] &&
+			   pg_tolower((unsigned char) text[n]) == pg_tolower((unsigned char) s[n]))
+			n++;
+		longest = Max(longest, n);
+	}
+	return longest >= least ? longest : 0;
+}
+
+/*
+ * Blots out, in place, whatever text has of the secrets: the whole, or any piece
+ * that is not very short.  Pieces, because others quote what they were sent cut
+ * off, escaped ("\/", "%2F", "&#x2F;") or in upper case.
+ */
+static void
+blot_out(char *text, const AwsSecrets *secrets)
+{
+	for (char *p = text; *p;)
+	{
+		size_t longest = 0;
+
+		for (size_t i = 0; i < lengthof(secrets->strings); i++)
+			if (secrets->strings[i])
+				longest = Max(longest, secret_length(p, secrets->strings[i]));
+		memset(p, '*', longest);
+		p += Max(longest, 1);
 	}
 }
 
@@ -47,12 +74,10 @@ quotable(const char *words, size_t max, const AwsSecrets *secrets)
 
 	if (words == NULL)
 		return NULL;
-	text = pstrdup(words);
-	for (size_t i = 0; i < lengthof(secrets->strings); i++)
-		blot_out(text, secrets->strings[i]);
-
+	text = pnstrdup(words, max + 1);
 	if (strlen(text) > max)
 		text[pg_encoding_mbcliplen(PG_UTF8, text, strlen(text), max)] = '\0';
+	blot_out(text, secrets);
 	if (GetDatabaseEncoding() != PG_UTF8 ||
 		!pg_verify_mbstr(PG_UTF8, text, strlen(text), true))
 	{
