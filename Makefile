@@ -25,6 +25,7 @@ OBJS = \
 	src/aws/credentials.o \
 	src/aws/endpoint.o \
 	src/aws/error.o \
+	src/aws/exchange.o \
 	src/aws/json.o \
 	src/aws/pollset.o \
 	src/aws/sigv4.o \

@@ -383,6 +383,13 @@ my $not_chunked = serve(sub {
 	read_head($connection);
 	print $connection "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n{}\r\n";
 });
+my $trailers = serve(sub {
+	my ($connection) = @_;
+	read_head($connection);
+	my $body = encode_json({ PredictorBacktestExportJobArn => $nightly, Status => 'ODD' });
+	print $connection "HTTP/1.1 100 Continue\r\n\r\n";
+	printf $connection "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\nX-Trailer: yes\r\n\r\n", length $body, $body;
+});
 my $gzip = serve(sub {
 	my ($connection) = @_;
 	read_head($connection);
@@ -412,6 +419,10 @@ foreach my $case (@others)
 	is_clear(attempt($session, $question), @expected, "$what, again");
 	goes_on($what);
 }
+
+# Odd, but right: an interim answer first, trailers last.
+is(attempt($session, create_broken_server('trailers', "http://127.0.0.1:$trailers"))->{rows},
+	'ODD', 'an interim answer, and trailers: the right row');
 
 # --- TLS -------------------------------------------------------------------
 

@@ -1,0 +1,392 @@
+/*
+ * exchange.c
+ *		One HTTP request and its response, as libcurl is told and tells of it.
+ *
+ * The rules of transport.c hold here too.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "aws/transport_private.h"
+
+/* First size of a response buffer; most answers fit. */
+#define RESPONSE_BUFFER_SIZE 4096
+
+/* ---- callbacks from libcurl: they never throw and never palloc ---- */
+
+/* The connection stands and the request is about to be sent. */
+static int
+on_connected(void *arg, char *remote_ip pg_attribute_unused(),
+			 char *local_ip pg_attribute_unused(), int remote_port pg_attribute_unused(),
+			 int local_port pg_attribute_unused())
+{
+	AwsExchange *exchange = arg;
+
+	exchange->last_progress = aws_transport_now();
+	return CURL_PREREQFUNC_OK;
+}
+
+/* Counts n more bytes; false if they exceed the cap. */
+static bool
+count_received(AwsExchange *exchange, size_t n)
+{
+	exchange->last_progress = aws_transport_now();
+	exchange->received += n;
+	exchange->too_large = exchange->received >
+						  exchange->transport->config.max_response_size;
+	return !exchange->too_large;
+}
+
+static size_t
+on_header(char *data, size_t size, size_t n, void *arg)
+{
+	AwsExchange *exchange = arg;
+
+	/* An empty line ends the head; after an interim answer another one begins. */
+	if (size * n > 0 && (data[0] == '\r' || data[0] == '\n'))
+		exchange->head_complete = true;
+	else if (size * n >= 5 && memcmp(data, "HTTP/", 5) == 0)
+		exchange->head_complete = false;
+	return count_received(exchange, size * n) ? size * n : 0;
+}
+
+static size_t
+on_body(char *data, size_t size, size_t n, void *arg)
+{
+	AwsExchange *exchange = arg;
+	size_t needed;
+
+	if (!count_received(exchange, size * n))
+		return 0;
+
+	needed = exchange->body_len + size * n + 1;
+	if (needed > exchange->body_size)
+	{
+		size_t new_size = Max(needed, Max(exchange->body_size * 2, RESPONSE_BUFFER_SIZE));
+		char *grown = realloc(exchange->body, new_size);
+
+		if (grown == NULL)
+		{
+			exchange->out_of_memory = true;
+			return 0;
+		}
+		exchange->body = grown;
+		exchange->body_size = new_size;
+	}
+	memcpy(exchange->body + exchange->body_len, data, size * n);
+	exchange->body_len += size * n;
+	exchange->body[exchange->body_len] = '\0';
+	return size * n;
+}
+
+/* ---- asking ---- */
+
+/*
+ * Keeps the handle for the next exchange if this one ended well, so that its
+ * options need not be set again.  Signals are blocked.
+ */
+static void
+release_handle(AwsExchange *exchange)
+{
+	AwsTransport *transport = exchange->transport;
+
+	if (exchange->outcome != AWS_OUTCOME_ANSWERED || transport->nidle == MAX_IDLE_HANDLES)
+	{
+		curl_easy_cleanup(exchange->easy);
+		return;
+	}
+	/* It must not point into what is about to be freed. */
+	curl_easy_setopt(exchange->easy, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(exchange->easy, CURLOPT_ERRORBUFFER, NULL);
+	transport->idle[transport->nidle++] = exchange->easy;
+}
+
+/* Memory context callback: ends the exchange, whatever its state. */
+static void
+free_exchange(void *arg)
+{
+	AwsExchange *exchange = arg;
+	AwsTransport *transport = exchange->transport;
+	sigset_t saved;
+
+	aws_transport_block_signals(&saved);
+	if (exchange->added)
+		curl_multi_remove_handle(transport->multi, exchange->easy);
+	release_handle(exchange);
+	curl_slist_free_all(exchange->headers);
+	aws_transport_restore_signals(&saved);
+	free(exchange->body);
+
+	dlist_delete(&exchange->node);
+	transport->nexchanges--;
+}
+
+static void
+out_of_memory(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+					errdetail("libcurl could not allocate what a request needs.")));
+}
+
+static void
+add_header(AwsExchange *exchange, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(exchange->headers, line);
+
+	if (longer == NULL)
+		out_of_memory();
+	exchange->headers = longer;
+}
+
+static void
+set_headers(AwsExchange *exchange, const AwsHeader *headers, int nheaders)
+{
+	/* libcurl adds these by itself unless they are named as empty. */
+	add_header(exchange, "Expect:");
+	add_header(exchange, "Accept:");
+
+	for (int i = 0; i < nheaders; i++)
+	{
+		char *line = psprintf("%s: %s", headers[i].name, headers[i].value);
+
+		add_header(exchange, line);
+		pfree(line);
+	}
+}
+
+/* Sets one option; out of memory is all that can go wrong with ours. */
+static void
+check_option(CURLcode code)
+{
+	if (code != CURLE_OK)
+		out_of_memory();
+}
+
+#define SET(easy, option, value) check_option(curl_easy_setopt((easy), (option), (value)))
+
+/* What is the same for all requests of a transport. */
+static void
+set_common_options(CURL *easy, const AwsTransportConfig *config)
+{
+	SET(easy, CURLOPT_USERAGENT, config->user_agent);
+	SET(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+
+	/* Only where it was sent, only by the protocols meant, only verified. */
+	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(easy, CURLOPT_PROXY, "");
+	SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+	if (config->ca_bundle)
+	{
+		SET(easy, CURLOPT_CAINFO, config->ca_bundle);
+		SET(easy, CURLOPT_CAPATH, NULL);
+	}
+
+	/* No signals; and a name still being resolved is left, not waited for. */
+	SET(easy, CURLOPT_NOSIGNAL, 1L);
+	SET(easy, CURLOPT_QUICK_EXIT, 1L);
+	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) ceil(config->connect_timeout * 1000));
+
+	SET(easy, CURLOPT_PREREQFUNCTION, on_connected);
+	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
+	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
+}
+
+/* A handle of an earlier exchange, or a new one; the exchange owns it. */
+static void
+take_handle(AwsExchange *exchange)
+{
+	AwsTransport *transport = exchange->transport;
+
+	if (transport->nidle > 0)
+	{
+		exchange->easy = transport->idle[--transport->nidle];
+		return;
+	}
+	exchange->easy = curl_easy_init();
+	if (exchange->easy == NULL)
+		out_of_memory();
+	set_common_options(exchange->easy, &transport->config);
+}
+
+static void
+set_options(AwsExchange *exchange, const char *url, const char *body, size_t body_len)
+{
+	CURL *easy = exchange->easy;
+
+	SET(easy, CURLOPT_URL, url);
+	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) body_len);
+	SET(easy, CURLOPT_COPYPOSTFIELDS, body);
+	SET(easy, CURLOPT_HTTPHEADER, exchange->headers);
+
+	SET(easy, CURLOPT_PREREQDATA, exchange);
+	SET(easy, CURLOPT_HEADERDATA, exchange);
+	SET(easy, CURLOPT_WRITEDATA, exchange);
+	SET(easy, CURLOPT_ERRORBUFFER, exchange->problem);
+	SET(easy, CURLOPT_PRIVATE, exchange);
+}
+
+#undef SET
+
+/*
+ * Starts a POST of body to url and returns without waiting.  The exchange is
+ * allocated in the current memory context and ends with it: resetting that
+ * context in mid-flight gives the request up and closes its connection.
+ */
+AwsExchange *
+aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *headers,
+				   int nheaders, const char *body, size_t body_len)
+{
+	AwsExchange *exchange = palloc0(sizeof(AwsExchange));
+	sigset_t saved;
+	CURLMcode added;
+
+	/* The pollset, and a connection for each exchange under way. */
+	aws_transport_reserve_fds(transport, 1 + transport->nexchanges + 1);
+
+	exchange->transport = transport;
+	exchange->last_progress = -1;
+	dlist_push_tail(&transport->exchanges, &exchange->node);
+	transport->nexchanges++;
+	exchange->cleanup.func = free_exchange;
+	exchange->cleanup.arg = exchange;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &exchange->cleanup);
+
+	take_handle(exchange);
+	set_headers(exchange, headers, nheaders);
+	set_options(exchange, url, body, body_len);
+
+	aws_transport_block_signals(&saved);
+	added = curl_multi_add_handle(transport->multi, exchange->easy);
+	aws_transport_restore_signals(&saved);
+	if (added != CURLM_OK)
+		out_of_memory();
+	exchange->added = true;
+	return exchange;
+}
+
+/*
+ * Errors that say more than the phase they came in.  A time-out is always that
+ * of the connection: the one for reading is ours, see expire_reads().
+ */
+static const struct
+{
+	CURLcode code;
+	AwsOutcome outcome;
+} outcomes[] = {
+	{CURLE_OK, AWS_OUTCOME_ANSWERED},
+	{CURLE_OUT_OF_MEMORY, AWS_OUTCOME_OUT_OF_MEMORY},
+	{CURLE_OPERATION_TIMEDOUT, AWS_OUTCOME_CONNECT_TIMEOUT},
+	{CURLE_COULDNT_RESOLVE_HOST, AWS_OUTCOME_UNREACHABLE},
+	{CURLE_COULDNT_CONNECT, AWS_OUTCOME_UNREACHABLE},
+	{CURLE_SSL_CONNECT_ERROR, AWS_OUTCOME_UNREACHABLE},
+	{CURLE_PEER_FAILED_VERIFICATION, AWS_OUTCOME_UNREACHABLE},
+	{CURLE_UNSUPPORTED_PROTOCOL, AWS_OUTCOME_NOT_HTTP},
+	{CURLE_WEIRD_SERVER_REPLY, AWS_OUTCOME_NOT_HTTP},
+};
+
+static AwsOutcome
+outcome_of(const AwsExchange *exchange, CURLcode code)
+{
+	if (exchange->too_large)
+		return AWS_OUTCOME_TOO_LARGE;
+	if (exchange->out_of_memory)
+		return AWS_OUTCOME_OUT_OF_MEMORY;
+	if (code == CURLE_OK && !exchange->head_complete)
+		return AWS_OUTCOME_CUT; /* libcurl takes a head without an end for one */
+	for (size_t i = 0; i < lengthof(outcomes); i++)
+		if (outcomes[i].code == code)
+			return outcomes[i].outcome;
+	return exchange->last_progress < 0 ? AWS_OUTCOME_UNREACHABLE : AWS_OUTCOME_CUT;
+}
+
+/*
+ * Ends an exchange that is still under way.  Signals are blocked.
+ */
+void
+aws_exchange_end(AwsExchange *exchange, AwsOutcome outcome)
+{
+	exchange->outcome = outcome;
+	curl_multi_remove_handle(exchange->transport->multi, exchange->easy);
+	exchange->added = false;
+}
+
+/*
+ * Ends an exchange as libcurl reports it.  Signals are blocked.
+ */
+void
+aws_exchange_end_with(AwsExchange *exchange, CURLcode code)
+{
+	if (exchange->problem[0] == '\0')
+		strlcpy(exchange->problem, curl_easy_strerror(code), sizeof(exchange->problem));
+	aws_exchange_end(exchange, outcome_of(exchange, code));
+}
+
+/*
+ * When this exchange has waited too long for a byte; < 0: it is not waiting for
+ * one.
+ */
+double
+aws_exchange_read_deadline(const AwsExchange *exchange)
+{
+	if (!exchange->added || exchange->last_progress < 0)
+		return -1;
+	return exchange->last_progress + exchange->transport->config.read_timeout;
+}
+
+/* ---- what came of it ---- */
+
+AwsOutcome
+aws_exchange_outcome(const AwsExchange *exchange)
+{
+	return exchange->outcome;
+}
+
+/*
+ * What libcurl says of an exchange that was not answered, in English.
+ */
+const char *
+aws_exchange_problem(const AwsExchange *exchange)
+{
+	return exchange->problem;
+}
+
+/*
+ * The HTTP status of an answered exchange.
+ */
+long
+aws_exchange_status(const AwsExchange *exchange)
+{
+	long status = 0;
+
+	curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+/*
+ * A response header's value, NULL if there is none; valid as long as the
+ * exchange.
+ */
+const char *
+aws_exchange_header(const AwsExchange *exchange, const char *name)
+{
+	struct curl_header *header;
+
+	if (curl_easy_header(exchange->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return NULL;
+	return header->value;
+}
+
+/*
+ * The response body, NUL-terminated, "" if there is none; valid as long as the
+ * exchange.
+ */
+const char *
+aws_exchange_body(const AwsExchange *exchange, size_t *len)
+{
+	*len = exchange->body_len;
+	return exchange->body ? exchange->body : "";
+}

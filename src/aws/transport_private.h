@@ -1,0 +1,69 @@
+/*
+ * transport_private.h
+ *		What transport.c and exchange.c know of each other.
+ */
+#ifndef AWS_TRANSPORT_PRIVATE_H
+#define AWS_TRANSPORT_PRIVATE_H
+
+#include <signal.h>
+#include <curl/curl.h>
+
+#include "lib/ilist.h"
+#include "storage/latch.h"
+
+#include "aws/transport.h"
+
+/* How many handles are kept for later exchanges. */
+#define MAX_IDLE_HANDLES 16
+
+struct AwsTransport
+{
+	MemoryContext context; /* holds this struct and what it points to */
+	AwsTransportConfig config;
+
+	CURLM *multi;
+	int pollset;            /* the sockets that libcurl waits for, or -1 */
+	WaitEventSet *wait_set; /* latch, postmaster death, pollset */
+	double wake_up;         /* when libcurl wants to be called; < 0: never */
+
+	CURL *idle[MAX_IDLE_HANDLES]; /* handles with the common options set */
+	int nidle;
+
+	dlist_head exchanges; /* those not freed yet */
+	int nexchanges;
+	int reserved_fds; /* external descriptors reserved with fd.c */
+};
+
+struct AwsExchange
+{
+	AwsTransport *transport;
+	dlist_node node; /* in transport->exchanges */
+	MemoryContextCallback cleanup;
+
+	CURL *easy;
+	bool added; /* is easy in transport->multi? */
+	struct curl_slist *headers;
+	char problem[CURL_ERROR_SIZE];
+
+	AwsOutcome outcome;
+	double last_progress; /* when the request was sent or a byte came; < 0
+								 * while connecting */
+	size_t received;      /* bytes of headers and body */
+	bool head_complete;   /* has the empty line after the headers come? */
+	char *body;           /* malloc'ed, NUL-terminated */
+	size_t body_len;
+	size_t body_size;
+	bool too_large;
+	bool out_of_memory;
+};
+
+extern double aws_transport_now(void);
+extern void aws_transport_block_signals(sigset_t *saved);
+extern void aws_transport_restore_signals(const sigset_t *saved);
+extern void aws_transport_reserve_fds(AwsTransport *transport, int n);
+
+extern void aws_exchange_end(AwsExchange *exchange, AwsOutcome outcome);
+extern void aws_exchange_end_with(AwsExchange *exchange, CURLcode code);
+extern double aws_exchange_read_deadline(const AwsExchange *exchange);
+
+#endif /* AWS_TRANSPORT_PRIVATE_H */
