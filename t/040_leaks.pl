@@ -43,7 +43,7 @@ sub holdings
 		  count(*) FILTER (WHERE name LIKE 'forecast_fdw%'),
 		  coalesce(sum(total_bytes) FILTER (WHERE name LIKE 'forecast_fdw%'), 0) / 1024
 		FROM pg_backend_memory_contexts
-		WHERE name NOT LIKE '%Cache%' AND parent NOT LIKE '%Cache%'});
+		WHERE name NOT LIKE '%Cache%' AND name <> 'index info'});
 	return \%held;
 }
 

@@ -167,8 +167,8 @@ send_attempt(AwsCall *call)
 
 /*
  * Starts a call and returns without waiting.  input is the JSON input in the
- * server's encoding; it and operation are copied.  The call is allocated in the current
- * memory context and ends with it.
+ * server's encoding; it and operation are copied.  The call is allocated in the
+ * current memory context and ends with it.
  */
 AwsCall *
 aws_call_start(AwsClient *client, const char *operation, const char *input)
