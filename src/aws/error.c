@@ -3,7 +3,7 @@
  *		What can go wrong with a call, and how it is reported.
  *
  * An error is read in one place, whoever answered: AWS, a proxy in between or
- * nobody.  What others say is cleared of secrets before it is kept: AWS's own
+ * nobody.  What others say is cleared of secrets before it is printed: AWS's own
  * message on a wrong signature quotes the session token, and any server may
  * echo what it was sent.
  */
@@ -22,6 +22,91 @@
 #define SECRET_PIECE 8
 
 /* ---- reading an error ---- */
+
+static const char *
+string_member(const cJSON *object, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+/* "com.amazon.coral.service#Name:http://..." is Name. */
+static char *
+bare_code(const char *code)
+{
+	char *result = pstrdup(code);
+	char *colon = strchr(result, ':');
+	char *hash;
+
+	if (colon)
+		*colon = '\0';
+	hash = strchr(result, '#');
+	return hash ? hash + 1 : result;
+}
+
+/* AWS's error code, from wherever it stands; NULL if nowhere. */
+static const char *
+find_code(const cJSON *body, const AwsExchange *exchange)
+{
+	const char *code = string_member(body, "__type");
+
+	if (code == NULL)
+		code = aws_exchange_header(exchange, "X-Amzn-Errortype");
+	if (code == NULL)
+		code = string_member(body, "code");
+	return code && *code ? bare_code(code) : NULL;
+}
+
+static const char *
+find_message(const cJSON *body)
+{
+	const char *message = string_member(body, "message");
+
+	return message ? message : string_member(body, "Message");
+}
+
+/*
+ * Reads the error out of an exchange that did not bring an answer.  text is
+ * the response body, which len bytes long a NUL byte follows.  Question, secrets
+ * and text are kept, not copied; the rest is allocated in the current memory
+ * context.  This is cheap: an error may be nothing but "no such resource".
+ */
+AwsError *
+aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
+			   const AwsExchange *exchange, const char *text, size_t len)
+{
+	AwsError *error = palloc0(sizeof(AwsError));
+	const cJSON *body;
+
+	error->question = *question;
+	error->secrets = *secrets;
+	error->outcome = aws_exchange_outcome(exchange);
+	if (error->outcome != AWS_OUTCOME_ANSWERED)
+	{
+		error->message = aws_exchange_problem(exchange);
+		return error;
+	}
+
+	body = aws_json_parse(text, len);
+	error->status = aws_exchange_status(exchange);
+	error->request_id = aws_exchange_header(exchange, "x-amzn-RequestId");
+	error->code = error->status >= 400 ? find_code(body, exchange) : NULL;
+	error->message = find_message(body);
+	error->content_type = aws_exchange_header(exchange, "Content-Type");
+	error->location = aws_exchange_header(exchange, "Location");
+	error->body = text;
+	return error;
+}
+
+/*
+ * Did AWS answer with this error code?
+ */
+bool
+aws_error_is(const AwsError *error, const char *code)
+{
+	return error->code != NULL && strcmp(error->code, code) == 0;
+}
+
+/* ---- making it fit to print ---- */
 
 /* How much of text is also a piece of the secret?  0 if it gives nothing away. */
 static size_t
@@ -91,109 +176,39 @@ quotable(const char *words, size_t max, const AwsSecrets *secrets)
 	return text;
 }
 
-static const char *
-string_member(const cJSON *object, const char *name)
-{
-	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-}
-
-/* "com.amazon.coral.service#Name:http://..." is Name. */
-static char *
-bare_code(const char *code)
-{
-	char *result = pstrdup(code);
-	char *colon = strchr(result, ':');
-	char *hash;
-
-	if (colon)
-		*colon = '\0';
-	hash = strchr(result, '#');
-	return hash ? hash + 1 : result;
-}
-
-/* AWS's error code, from wherever it stands; NULL if nowhere. */
-static const char *
-find_code(const cJSON *body, const AwsExchange *exchange)
-{
-	const char *code = string_member(body, "__type");
-
-	if (code == NULL)
-		code = aws_exchange_header(exchange, "X-Amzn-Errortype");
-	if (code == NULL)
-		code = string_member(body, "code");
-	return code && *code ? bare_code(code) : NULL;
-}
-
-static const char *
-find_message(const cJSON *body)
-{
-	const char *message = string_member(body, "message");
-
-	return message ? message : string_member(body, "Message");
-}
-
 /* Says what came instead of JSON. */
 static const char *
-describe_body(const AwsExchange *exchange, const char *text, size_t len,
-			  const AwsSecrets *secrets)
+describe_response(const AwsError *error)
 {
-	const char *type = aws_exchange_header(exchange, "Content-Type");
-	const char *location = aws_exchange_header(exchange, "Location");
+	const AwsSecrets *secrets = &error->secrets;
+	const char *type = quotable(error->content_type, MAX_QUOTED_BODY, secrets);
 
-	if (location)
+	if (error->location)
 		return psprintf("It redirects to \"%s\"; redirects are not followed.",
-						quotable(location, MAX_QUOTED_BODY, secrets));
-	if (len == 0)
+						quotable(error->location, MAX_QUOTED_BODY, secrets));
+	if (*error->body == '\0')
 		return "Its body is empty.";
 	return psprintf("Its content type is %s, its body starts with: %s",
-					type ? quotable(type, MAX_QUOTED_BODY, secrets) : "not given",
-					quotable(text, MAX_QUOTED_BODY, secrets));
+					type ? type : "not given",
+					quotable(error->body, MAX_QUOTED_BODY, secrets));
 }
 
-/*
- * Reads the error out of an exchange that did not bring an answer.  text is
- * the response body, which len bytes long a NUL byte follows.  The question is
- * kept, not copied; everything is allocated in the current memory context.
- */
-AwsError *
-aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
-			   const AwsExchange *exchange, const char *text, size_t len)
+/* A copy whose strings can be printed; a foreign response becomes a message. */
+static AwsError
+printable(const AwsError *error)
 {
-	AwsError *error = palloc0(sizeof(AwsError));
-	const cJSON *body;
+	AwsError copy = *error;
 
-	error->question = *question;
-	error->outcome = aws_exchange_outcome(exchange);
-	if (error->outcome != AWS_OUTCOME_ANSWERED)
-	{
-		error->message = quotable(aws_exchange_problem(exchange), MAX_QUOTED_MESSAGE,
-								  secrets);
-		return error;
-	}
-
-	body = aws_json_parse(text, len);
-	error->status = aws_exchange_status(exchange);
-	error->request_id = quotable(aws_exchange_header(exchange, "x-amzn-RequestId"),
-								 MAX_QUOTED_BODY, secrets);
-	if (error->status >= 400)
-		error->code = quotable(find_code(body, exchange), MAX_QUOTED_BODY, secrets);
-	if (error->code)
-		error->message = quotable(find_message(body), MAX_QUOTED_MESSAGE, secrets);
+	copy.request_id = quotable(error->request_id, MAX_QUOTED_BODY, &error->secrets);
+	copy.code = quotable(error->code, MAX_QUOTED_BODY, &error->secrets);
+	if (error->outcome == AWS_OUTCOME_ANSWERED && error->code == NULL)
+		copy.message = describe_response(error);
 	else
-		error->message = describe_body(exchange, text, len, secrets);
-	return error;
+		copy.message = quotable(error->message, MAX_QUOTED_MESSAGE, &error->secrets);
+	return copy;
 }
 
-/*
- * Did AWS answer with this error code?
- */
-bool
-aws_error_is(const AwsError *error, const char *code)
-{
-	return error->code != NULL && strcmp(error->code, code) == 0;
-}
-
-/* ---- reporting an error ---- */
+/* ---- reporting it ---- */
 
 #define HINT_KEY "Check aws_access_key_id and aws_session_token of the user mapping."
 #define HINT_SIGNATURE                                                                   \
@@ -354,10 +369,12 @@ report_silence(const AwsError *error)
 void
 aws_error_report(const AwsError *error)
 {
-	if (error->outcome != AWS_OUTCOME_ANSWERED)
-		report_silence(error);
-	if (error->code == NULL)
-		report_stranger(error);
-	report_refusal(error);
+	AwsError clean = printable(error);
+
+	if (clean.outcome != AWS_OUTCOME_ANSWERED)
+		report_silence(&clean);
+	if (clean.code == NULL)
+		report_stranger(&clean);
+	report_refusal(&clean);
 	pg_unreachable();
 }

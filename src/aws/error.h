@@ -17,25 +17,32 @@ typedef struct AwsQuestion
 	const char *input; /* JSON, in the server's encoding */
 } AwsQuestion;
 
-/*
- * A failed call.  All strings are in the server's encoding, free of secrets,
- * and live as long as the answer they came with.
- */
-typedef struct AwsError
-{
-	AwsQuestion question;
-	AwsOutcome outcome;     /* AWS_OUTCOME_ANSWERED: by an HTTP response */
-	long status;            /* HTTP status, 0 without a response */
-	const char *request_id; /* NULL without one */
-	const char *code;       /* AWS's error code; NULL if there was none */
-	const char *message;    /* AWS's words, or what is wrong; NULL if nothing */
-} AwsError;
-
 /* Strings that must never be printed; NULL members are none. */
 typedef struct AwsSecrets
 {
 	const char *strings[3];
 } AwsSecrets;
+
+/*
+ * A failed call.  The strings are as others sent them, in any encoding and with
+ * secrets perhaps: aws_error_report() makes them fit to print.  They live as
+ * long as the answer that they came with.
+ */
+typedef struct AwsError
+{
+	AwsQuestion question;
+	AwsSecrets secrets;
+	AwsOutcome outcome;     /* AWS_OUTCOME_ANSWERED: by an HTTP response */
+	long status;            /* HTTP status, 0 without a response */
+	const char *request_id; /* NULL without one */
+	const char *code;       /* AWS's error code; NULL if there was none */
+	const char *message;    /* AWS's words, or libcurl's; NULL if there are none */
+
+	/* Of a response that is not AWS's: */
+	const char *content_type; /* NULL without one */
+	const char *location;     /* NULL unless it redirects */
+	const char *body;
+} AwsError;
 
 extern AwsError *
 aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
