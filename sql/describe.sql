@@ -16,6 +16,11 @@ EXECUTE job(arn('nightly'));
 EXECUTE job(arn('retail_demand/weekly_2024_44'));
 EXECUTE job(NULL);
 EXPLAIN (COSTS OFF) EXECUTE job('x');
+-- ... which is made anew when the table changes
+ALTER FOREIGN TABLE aws_forecast.predictor_backtest_export_jobs ALTER COLUMN status OPTIONS (SET field 'Format');
+EXECUTE job(arn('nightly'));
+ALTER FOREIGN TABLE aws_forecast.predictor_backtest_export_jobs ALTER COLUMN status OPTIONS (SET field 'Status');
+EXECUTE job(arn('nightly'));
 RESET plan_cache_mode;
 SELECT * FROM calls();
 

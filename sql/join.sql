@@ -35,6 +35,9 @@ SELECT plan($$ SELECT n, j.status FROM unnest(ARRAY['nightly', 'nope']) n JOIN j
 SELECT n, j.status FROM unnest(ARRAY['nightly', 'nope']) n JOIN jobs j ON j.arn = arn(n) || '';
 SELECT n, j.status FROM (VALUES ('nightly'), ('energy_load/ad_hoc')) v(n) JOIN jobs j ON j.arn = arn(n) ORDER BY n;
 
+-- A correlated sub-select as the key
+SELECT r.id, j.status FROM reports r JOIN jobs j ON j.arn = (SELECT max(job_arn) FROM reports s WHERE s.id = r.id) ORDER BY r.id;
+
 -- A key made of two tables
 CREATE TABLE prefixes (p text);
 INSERT INTO prefixes VALUES (arn('retail_demand/')), (arn('energy_load/'));
