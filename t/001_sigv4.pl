@@ -23,42 +23,48 @@ my $module  = "$project/test/modules/sigv4";
 my $suite   = $ENV{SIGV4_SUITE} || "$project/../shared/sigv4-suite";
 my $seed    = $ENV{BOTOCORE_SEED} || time;
 
-# The signer as SQL functions.
+# The signer as SQL functions.  Everything is built (-B): what an earlier build left
+# next to the sources is not what they say now.
 my $folder  = PostgreSQL::Test::Utils::tempdir();
 my $library = "$folder/sigv4_test.so";
-my ($out, $err) = run_command([ 'make', '-s', '-C', $folder, '-f', "$module/Makefile", "VPATH=$module" ]);
+my ($out, $err) = run_command([ 'make', '-s', '-B', '-C', $folder, '-f', "$module/Makefile", "VPATH=$module" ]);
 ok(-e $library, 'the module builds') or BAIL_OUT("$out\n$err");
+
+# The server's clock shows another time, and for hours another day, than UTC.
+$ENV{TZ} = 'Asia/Kathmandu';
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->start;
 $node->safe_psql('postgres', <<"EOSQL");
-CREATE FUNCTION canonical_request(method text, path text, headers text[], body bytea) RETURNS text
+CREATE FUNCTION canonical_request(method text, path text, query text, headers text[], body bytea) RETURNS text
   AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION string_to_sign(datetime text, region text, service text, canonical_request text) RETURNS text
   AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION signature(datetime text, region text, service text, secret text, string_to_sign text) RETURNS text
   AS '$library' LANGUAGE C STRICT;
-CREATE FUNCTION authorization_header(method text, path text, headers text[], body bytea,
+CREATE FUNCTION authorization_header(method text, path text, query text, headers text[], body bytea,
     datetime text, region text, service text, access_key_id text, secret text, earlier text) RETURNS text
   AS '$library' LANGUAGE C;
 CREATE FUNCTION signing_datetime(epoch bigint) RETURNS text
   AS '$library' LANGUAGE C STRICT;
 
--- A vector is a request and what is expected of each stage.  The last column
--- has the signer's key left over from the day before.
+-- A vector is a request and what is expected of each stage.  The last
+-- columns have the signer's key left over from another day, and from the same.
 CREATE TABLE vectors (vector jsonb);
 CREATE VIEW signed AS
 SELECT v.*,
-  canonical_request(method, path, headers, body) AS got_canonical_request,
+  canonical_request(method, path, query, headers, body) AS got_canonical_request,
   string_to_sign(datetime, region, service, canonical_request) AS got_string_to_sign,
   signature(datetime, region, service, secret, string_to_sign) AS got_signature,
-  authorization_header(method, path, headers, body, datetime, region, service, access_key_id, secret, NULL)
+  authorization_header(method, path, query, headers, body, datetime, region, service, access_key_id, secret, NULL)
     AS got_authorization_header,
-  authorization_header(method, path, headers, body, datetime, region, service, access_key_id, secret, '20010203T040506Z')
-    AS got_header_another_day
+  authorization_header(method, path, query, headers, body, datetime, region, service, access_key_id, secret,
+    '20010203T040506Z') AS got_header_another_day,
+  authorization_header(method, path, query, headers, body, datetime, region, service, access_key_id, secret,
+    left(datetime, 8) || 'T000000Z') AS got_header_same_day
 FROM (
-  SELECT vector->>'name' AS name, coalesce(vector->>'method', 'POST') AS method, '/' AS path,
+  SELECT vector->>'name' AS name, vector->>'method' AS method, vector->>'path' AS path, vector->>'query' AS query,
     ARRAY(SELECT jsonb_array_elements_text(vector->'headers')) AS headers,
     decode(vector->>'body', 'base64') AS body, vector->>'datetime' AS datetime,
     vector->>'region' AS region, vector->>'service' AS service,
@@ -113,7 +119,7 @@ sub read_vector
 	my ($authorization) =
 	  slurp_file("$case/header-signed-request.txt") =~ /^Authorization:(.*)$/m;
 
-	die "$case: path $path" if $path ne '/';
+	die "$case: path $path" if $path ne '/';    # that is canonical, without a query
 	push @headers, 'X-Amz-Date', $timestamp;
 	push @headers, 'X-Amz-Content-Sha256', sha256_hex($body) if $context->{sign_body};
 	push @headers, 'X-Amz-Security-Token', $token
@@ -121,6 +127,8 @@ sub read_vector
 	return {
 		name              => $case =~ s{.*/}{}r,
 		method            => $method,
+		path              => $path,
+		query             => '',
 		headers           => \@headers,
 		body              => encode_base64($body, ''),
 		datetime          => $timestamp,
@@ -176,6 +184,9 @@ foreach my $stage (@stages)
 is( $node->safe_psql('postgres',
 		'SELECT count(*) FROM signed WHERE authorization_header = got_header_another_day'),
 	COUNT, "a key of another day is not used (seed $seed)");
+is( $node->safe_psql('postgres',
+		'SELECT count(*) FROM signed WHERE authorization_header = got_header_same_day'),
+	COUNT, "a key of the same day is as good as a new one (seed $seed)");
 is( $node->safe_psql('postgres',
 		'SELECT count(*) FROM signed WHERE signing_datetime(epoch) = datetime'),
 	COUNT, "X-Amz-Date (seed $seed)");

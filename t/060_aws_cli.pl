@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use Encode qw(encode_utf8);
 use FindBin;
 use lib $FindBin::RealBin;
 
@@ -90,6 +91,14 @@ sub member
 	return $item;
 }
 
+# The members there are, as paths: "Destination.S3Config.Path".
+sub members
+{
+	my ($item, @path) = @_;
+	return join('.', @path) unless ref $item eq 'HASH';
+	return map { members($item->{$_}, @path, $_) } sort keys %$item;
+}
+
 # Compares in SQL, so that times are compared as instants.
 sub agrees
 {
@@ -104,15 +113,17 @@ sub agrees
 		my $literal = defined $value ? '$v$' . $value . '$v$' : 'NULL';
 		push @equal, "$name IS NOT DISTINCT FROM $literal AS $name";
 	}
-	my $row = decode_json($node->safe_psql('postgres',
+	my $row = decode_json($node->safe_psql('postgres', encode_utf8(
 			'SELECT row_to_json(r) FROM (SELECT ' . join(', ', @equal)
-			  . " FROM forecast.jobs WHERE arn = '$arn') r"));
+			  . " FROM forecast.jobs WHERE arn = '$arn') r")));
 	foreach my $column (@columns)
 	{
 		my ($name, @path) = @$column;
-		ok($row->{$name}, "$what: $name is " . (member($job, @path) // 'NULL'));
+		ok($row->{$name}, encode_utf8("$what: $name is " . (member($job, @path) // 'NULL')));
 	}
 	is(scalar keys %$row, 11, "$what: eleven columns");
+	my %shown = map { my (undef, @path) = @$_; join('.', @path) => 1 } @columns;
+	is_deeply([ grep { !$shown{$_} } members($job) ], [], "$what: no member without a column");
 	return $job;
 }
 
@@ -134,5 +145,19 @@ ok($seen{$_}, "among them is a job with $_")
 agrees(create_job('created_with_key', 'CSV', KMSKeyArn => 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab'),
 	'created with a KMS key');
 agrees(create_job('created_without_key', 'PARQUET'), 'created without a KMS key');
+
+# Forecast sends milliseconds.  Should it send more, neither side may lose them:
+# one answer for the CLI, one for us.  Perl would write 15 digits of a number, so
+# these are strings until they are JSON.
+my %fine = (
+	%{ $demo->{PredictorBacktestExportJobs}[0] },
+	CreationTime         => '1730599205.417003',
+	LastModificationTime => '1730600500.999999');
+$simulator->fault({
+	fault => 'respond',
+	times => 2,
+	body  => encode_json(\%fine) =~ s/"(\d+\.\d+)"/$1/gr });
+my $fine = agrees(job_arn('nightly'), 'microseconds');
+like($fine->{CreationTime}, qr/\.417003/, 'the CLI shows microseconds');
 
 done_testing();

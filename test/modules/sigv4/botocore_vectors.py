@@ -6,7 +6,7 @@
 Each is a request with what botocore makes of it at every stage.  The requests
 are the kind that a JSON service gets, and stranger ones: any key, token, region
 and date; bodies that are empty, not ASCII or not text; ports in the Host header;
-headers with white space in odd places.
+headers with white space in odd places; paths and queries.
 """
 
 import base64
@@ -26,6 +26,7 @@ import botocore_clock
 
 REGIONS = ["eu-west-1", "us-east-1", "ap-northeast-2", "us-gov-west-1", "cn-north-1", "x"]
 KEY_CHARACTERS = string.ascii_letters + string.digits + "/+="
+TARGET_CHARACTERS = string.ascii_letters + string.digits + "-_~"
 BODY_PARTS = ["{}", '"ARN"', "ü", "€", "𝄞", " ", "\n", "\\", "\x00", "ascii"]
 
 
@@ -53,6 +54,18 @@ def random_headers(rng, host):
     return headers
 
 
+def random_target(rng):
+    """A path and a query, both empty for half of the requests, as for ours."""
+    if rng.random() < 0.5:
+        return "/"
+    path = "".join("/" + random_string(rng, TARGET_CHARACTERS, 1, 8) for _ in range(rng.randint(1, 3)))
+    query = "&".join(
+        random_string(rng, string.ascii_letters, 1, 6) + "=" + random_string(rng, TARGET_CHARACTERS, 0, 8)
+        for _ in range(rng.randint(0, 3))
+    )
+    return f"{path}?{query}" if query else path
+
+
 def vector(rng):
     """One request and botocore's stages, under a clock that stands still."""
     now = datetime.datetime(2015, 1, 1) + datetime.timedelta(
@@ -68,7 +81,8 @@ def vector(rng):
     )
     body = random_body(rng)
     headers = random_headers(rng, host)
-    request = AWSRequest("POST", f"https://{host}/", headers=headers, data=body)
+    url = f"https://{host}{random_target(rng)}"
+    request = AWSRequest(rng.choice(["POST", "POST", "PUT"]), url, headers=headers, data=body)
     signer = botocore.auth.SigV4Auth(credentials, "forecast", rng.choice(REGIONS))
 
     with botocore_clock.stopped_at(now):
@@ -77,7 +91,12 @@ def vector(rng):
     del request.headers["Authorization"]
     canonical_request = signer.canonical_request(request)
     string_to_sign = signer.string_to_sign(request, canonical_request)
+    # Our signer expects these in canonical form, so botocore brings them there.
+    method, path, query = canonical_request.split("\n")[:3]
     return {
+        "method": method,
+        "path": path,
+        "query": query,
         "headers": [part for pair in request.headers.items() for part in pair],
         "body": base64.b64encode(body).decode(),
         "datetime": request.context["timestamp"],

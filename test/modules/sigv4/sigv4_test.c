@@ -46,16 +46,17 @@ headers_arg(FunctionCallInfo fcinfo, int n, AwsSignableRequest *request)
 	request->nheaders = nitems / 2;
 }
 
-/* Arguments n to n + 3: method, path, headers, body. */
+/* Arguments n to n + 4: method, path, query, headers, body. */
 static AwsSignableRequest
 request_arg(FunctionCallInfo fcinfo, int n)
 {
-	AwsSignableRequest request = {.query = ""};
-	bytea *body = PG_GETARG_BYTEA_PP(n + 3);
+	AwsSignableRequest request;
+	bytea *body = PG_GETARG_BYTEA_PP(n + 4);
 
 	request.method = text_arg(fcinfo, n);
 	request.path = text_arg(fcinfo, n + 1);
-	headers_arg(fcinfo, n + 2, &request);
+	request.query = text_arg(fcinfo, n + 2);
+	headers_arg(fcinfo, n + 3, &request);
 	request.body = VARDATA_ANY(body);
 	request.body_len = VARSIZE_ANY_EXHDR(body);
 	return request;
@@ -73,7 +74,7 @@ scope_arg(FunctionCallInfo fcinfo, int n)
 	return scope;
 }
 
-/* canonical_request(method, path, headers text[], body bytea) returns text */
+/* canonical_request(method, path, query, headers text[], body bytea) returns text */
 Datum
 canonical_request(PG_FUNCTION_ARGS)
 {
@@ -113,7 +114,7 @@ signature(PG_FUNCTION_ARGS)
 }
 
 /*
- * authorization_header(method, path, headers text[], body bytea, datetime,
+ * authorization_header(method, path, query, headers text[], body bytea, datetime,
  * region, service, access key id, secret, date the key was derived for before)
  * returns text.  The last argument fills the signing key's cache, as an earlier
  * request of the same client would have; NULL leaves it empty.
@@ -122,18 +123,18 @@ Datum
 authorization_header(PG_FUNCTION_ARGS)
 {
 	AwsSignableRequest request = request_arg(fcinfo, 0);
-	AwsCredentialScope scope = scope_arg(fcinfo, 4);
-	AwsCredentials credentials = {.access_key_id = text_arg(fcinfo, 7),
-								  .secret_access_key = text_arg(fcinfo, 8)};
+	AwsCredentialScope scope = scope_arg(fcinfo, 5);
+	AwsCredentials credentials = {.access_key_id = text_arg(fcinfo, 8),
+								  .secret_access_key = text_arg(fcinfo, 9)};
 	AwsSigningKey key = {.date = ""};
 	char signature[AWS_SHA256_HEX_LEN + 1];
 	StringInfoData result;
 
-	if (!PG_ARGISNULL(9))
+	if (!PG_ARGISNULL(10))
 	{
 		AwsCredentialScope earlier = scope;
 
-		strlcpy(earlier.datetime, text_arg(fcinfo, 9), sizeof(earlier.datetime));
+		strlcpy(earlier.datetime, text_arg(fcinfo, 10), sizeof(earlier.datetime));
 		aws_sigv4_signing_key(&key, credentials.secret_access_key, &earlier);
 	}
 	initStringInfo(&result);
