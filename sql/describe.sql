@@ -117,6 +117,10 @@ SELECT status FROM typed WHERE d = arn('nightly');
 SELECT status FROM typed WHERE c = arn('nightly');
 SELECT length(c) FROM typed WHERE a = arn('nightly') AND c = arn('nightly')::char(200);
 DROP FOREIGN TABLE typed;
+-- ... and a value of type name is compared in its own way too
+SELECT status FROM jobs WHERE arn = current_user;
+SELECT status FROM jobs WHERE arn = 'arn:x'::name;
+SELECT status FROM jobs WHERE arn = 'arn:x'::name::text;
 
 -- Cursors, also backwards
 BEGIN;

@@ -83,6 +83,15 @@ ALTER TABLE all_jobs ATTACH PARTITION parquet_jobs FOR VALUES IN ('PARQUET');
 SELECT * FROM all_jobs WHERE arn = arn('nightly');
 SELECT r.id, a.status FROM reports r JOIN all_jobs a ON a.arn = r.job_arn WHERE r.id = 1;
 
+-- A plan that can be answered is taken even where nested loops are disabled
+SET enable_nestloop = off;
+SELECT r.id, j.status FROM reports r JOIN jobs j ON j.arn = r.job_arn ORDER BY r.id;
+SELECT id FROM reports r WHERE NOT EXISTS (SELECT FROM jobs j WHERE j.arn = r.job_arn) ORDER BY id;
+RESET enable_nestloop;
+
+-- A column of type name is no text
+SELECT status FROM (SELECT 'arn:x'::name AS n) x JOIN jobs j ON j.arn = x.n;
+
 -- A FULL JOIN needs all rows
 SELECT * FROM reports r FULL JOIN jobs j ON j.arn = r.job_arn;
 

@@ -30,6 +30,13 @@ CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'https:/
 CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://127.0.0.1@example.com');
 CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://localhost.example.com');
 CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://[::ffff:169.254.169.254]');
+CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'https://[fe80::1%25eth0]');
+CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://127.0.0.1:0');
+SELECT state, detail FROM failure(format('CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url %L)', 'https://' || repeat('x.', 200) || 'example.com'));
+-- ... a loopback address however it is written
+CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://0x7f.1');
+DROP SERVER s;
+CREATE SERVER s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://3232235777');
 CREATE SERVER s1 FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'https://forecast.example.com:8443');
 CREATE SERVER s2 FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://[::1]:8766/');
 CREATE SERVER s3 FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url 'http://localhost:8766');

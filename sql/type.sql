@@ -71,6 +71,11 @@ SELECT day, sec, loc, txt, vc, nam, bc || '|' AS bc, js FROM converted WHERE arn
 SET timezone = 'America/New_York';
 SET datestyle = 'SQL, DMY';
 SELECT day, sec, loc, txt FROM converted WHERE arn = arn('nightly');
+-- ... also where the zone's abbreviation means another zone elsewhere: India's, China's
+SET timezone = 'Asia/Kolkata';
+SELECT sec, loc, sec = date_trunc('second', j.creation_time) AS same FROM converted c, jobs j WHERE c.arn = arn('nightly') AND j.arn = c.arn;
+SET timezone = 'Asia/Shanghai';
+SELECT sec, loc, sec = date_trunc('second', j.creation_time) AS same FROM converted c, jobs j WHERE c.arn = arn('nightly') AND j.arn = c.arn;
 RESET datestyle;
 SET timezone = 'UTC';
 

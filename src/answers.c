@@ -109,6 +109,10 @@ forecast_statement_answers(EState *estate)
 {
 	dlist_iter iter;
 
+	/* A recheck of a row that somebody else changed belongs to its statement. */
+	while (estate->es_epq_active)
+		estate = estate->es_epq_active->parentestate;
+
 	dlist_foreach(iter, &all_answers)
 	{
 		ForecastAnswers *answers = dlist_container(ForecastAnswers, node, iter.cur);

@@ -24,17 +24,20 @@
 
 /* 17 added the restrictions pushed into a foreign join, 18 disabled_nodes. */
 #if PG_VERSION_NUM >= 180000
-#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer)         \
-	create_foreignscan_path((root), (rel), NULL, (rows), 0, (startup), (total), NIL,     \
-							(outer), NULL, NIL, NIL)
+#define forecast_create_foreignscan_path(root, rel, rows, disabled, startup, total,      \
+										 outer)                                          \
+	create_foreignscan_path((root), (rel), NULL, (rows), (disabled), (startup), (total), \
+							NIL, (outer), NULL, NIL, NIL)
 #elif PG_VERSION_NUM >= 170000
-#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer)         \
-	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL,        \
-							(outer), NULL, NIL, NIL)
+#define forecast_create_foreignscan_path(root, rel, rows, disabled, startup, total,      \
+										 outer)                                          \
+	((void) (disabled), create_foreignscan_path((root), (rel), NULL, (rows), (startup),  \
+												(total), NIL, (outer), NULL, NIL, NIL))
 #else
-#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer)         \
-	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL,        \
-							(outer), NULL, NIL)
+#define forecast_create_foreignscan_path(root, rel, rows, disabled, startup, total,      \
+										 outer)                                          \
+	((void) (disabled), create_foreignscan_path((root), (rel), NULL, (rows), (startup),  \
+												(total), NIL, (outer), NULL, NIL))
 #endif
 
 /* Since 16 the plan node knows the user whose rights the scan runs with. */

@@ -33,8 +33,13 @@
  */
 #define CALL_COST 100.0
 
-/* A scan without a key cannot be answered: any other plan is better. */
-#define NO_KEY_COST 1.0e10
+/*
+ * A scan without a key cannot be answered: any other plan is better, even one
+ * with several nodes that are disabled (which cost 1.0e10 each before 18, and
+ * are counted since).
+ */
+#define NO_KEY_COST           1.0e15
+#define NO_KEY_DISABLED_NODES 1000
 
 /* How many rows the service may hold, where nothing is known. */
 #define DEFAULT_TUPLES 1000
@@ -84,14 +89,18 @@ forecastGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 		rel->rows = 1;
 }
 
-/* Adds the path that returns so many rows once the outer tables' are known. */
+/*
+ * Adds the path that returns so many rows once the outer tables' are known.
+ */
 static void
-add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, Cost startup, Relids outer)
+add_scan_path(PlannerInfo *root, RelOptInfo *rel, double rows, int disabled_nodes,
+			  Cost startup, Relids outer)
 {
 	Cost total = startup + rows * cpu_tuple_cost;
 
-	add_path(rel, (Path *) forecast_create_foreignscan_path(root, rel, rows, startup,
-															total, outer));
+	add_path(rel,
+			 (Path *) forecast_create_foreignscan_path(root, rel, rows, disabled_nodes,
+													   startup, total, outer));
 }
 
 /* Adds the lookup path of the tables this clause needs, unless it is there. */
@@ -108,7 +117,7 @@ add_join_path(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *rinfo, List **pp
 	if (list_member_ptr(*ppis, ppi))
 		return;
 	*ppis = lappend(*ppis, ppi);
-	add_scan_path(root, rel, 1, CALL_COST, outer);
+	add_scan_path(root, rel, 1, 0, CALL_COST, outer);
 }
 
 /* Join clauses that are no equivalences, as of outer joins. */
@@ -177,12 +186,13 @@ forecastGetForeignPaths(PlannerInfo *root, RelOptInfo *rel,
 
 	if (find_key(rel->fdw_private, rel, rel->baserestrictinfo, &key))
 	{
-		add_scan_path(root, rel, 1, CALL_COST, rel->lateral_relids);
+		add_scan_path(root, rel, 1, 0, CALL_COST, rel->lateral_relids);
 		return;
 	}
 
 	/* The planner insists on a path that needs no table it can do without. */
-	add_scan_path(root, rel, rel->rows, NO_KEY_COST, rel->lateral_relids);
+	add_scan_path(root, rel, rel->rows, NO_KEY_DISABLED_NODES, NO_KEY_COST,
+				  rel->lateral_relids);
 	add_join_clause_paths(root, rel, &ppis);
 	add_equivalence_paths(root, rel, &ppis);
 }

@@ -8,8 +8,7 @@
  */
 #include "postgres.h"
 
-#include "access/stratnum.h"
-#include "catalog/pg_opfamily.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -42,13 +41,14 @@ forecast_is_key_column(const ForecastTable *table, Index relid, Node *node, Var 
 	return type == TEXTOID || type == VARCHAROID;
 }
 
-/* Equality of text, byte by byte? */
+/*
+ * Equality of two texts, byte by byte?  The operators between text and name are
+ * in the same operator family, but their values are no texts.
+ */
 static bool
 is_text_equality(OpExpr *clause)
 {
-	return list_length(clause->args) == 2 &&
-		   get_op_opfamily_strategy(clause->opno, TEXT_BTREE_FAM_OID) ==
-			   BTEqualStrategyNumber &&
+	return clause->opno == TextEqualOperator &&
 		   (!OidIsValid(clause->inputcollid) ||
 			get_collation_isdeterministic(clause->inputcollid));
 }
@@ -73,8 +73,8 @@ forecast_key_clause(const ForecastTable *table, RelOptInfo *rel, RestrictInfo *r
 	Node *left;
 	Node *right;
 
-	if (!IsA(clause, OpExpr) || rinfo->pseudoconstant || !is_text_equality(clause) ||
-		!restriction_is_securely_promotable(rinfo, rel))
+	if (!is_opclause(rinfo->clause) || rinfo->pseudoconstant ||
+		!is_text_equality(clause) || !restriction_is_securely_promotable(rinfo, rel))
 		return false;
 
 	left = linitial(clause->args);

@@ -118,7 +118,7 @@ report_missing_key(const ForecastScan *scan)
 		 errmsg("foreign table \"%s\" can only be read by %s", scan->table_name,
 				scan->resource->arn_member),
 		 errhint(
-			 "Add a condition \"column = value\" on the column that reads this field; the column must be of type text.")));
+			 "Add a condition \"column = value\" on the column that reads this field; the column must be of type text. Several values can be joined, as from unnest(ARRAY[...]).")));
 }
 
 /* Computes the key in the row context; NULL if it is NULL. */

@@ -12,7 +12,9 @@
 
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
@@ -93,11 +95,26 @@ timestamp_value(const ForecastField *field, const cJSON *item)
 	return DirectFunctionCall1(float8_timestamptz, Float8GetDatum(item->valuedouble));
 }
 
+/*
+ * In ISO 8601 with a numeric zone whatever DateStyle is: an abbreviated zone, as
+ * other styles have it, may mean another zone when it is read again.
+ */
 static char *
 timestamp_text(const ForecastField *field, const cJSON *item)
 {
-	return DatumGetCString(
-		DirectFunctionCall1(timestamptz_out, timestamp_value(field, item)));
+	TimestampTz timestamp = DatumGetTimestampTz(timestamp_value(field, item));
+	struct pg_tm tm;
+	fsec_t fsec;
+	int zone;
+	char *text = palloc(MAXDATELEN + 1);
+
+	if (timestamp2tm(timestamp, &zone, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("field \"%s\" of the answer is out of range for a timestamp",
+						field->path)));
+	EncodeDateTime(&tm, fsec, true, zone, NULL, USE_ISO_DATES, text);
+	return text;
 }
 
 /*

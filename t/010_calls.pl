@@ -150,6 +150,23 @@ $simulator->clear_log;
 $session->query_safe(status_of($nightly)) for 1 .. 2;
 is($simulator->counters->{requests}, 2, 'two statements ask twice');
 
+# A row that was waited for and has changed is checked again: by the same answer.
+my $other = open_session($node);
+$session->query_safe("CREATE TABLE contended AS SELECT 1 AS n, '$nightly' AS arn");
+$session->query_safe('BEGIN; UPDATE contended SET n = n + 1');
+$simulator->clear_log;
+begin_query($other, "UPDATE contended SET n = n + 1
+	WHERE (SELECT status FROM forecast.jobs j WHERE j.arn = contended.arn) = 'ACTIVE'");
+ok( await(sub {
+		$node->safe_psql('postgres',
+			"SELECT count(*) FROM pg_stat_activity WHERE pid = $other->{backend} AND wait_event_type = 'Lock'") eq '1';
+	}),
+	'an update waits for another');
+$session->query_safe('COMMIT');
+is(attempt($other, 'SELECT n FROM contended')->{rows}, 3, '... and comes after it');
+is($simulator->counters->{requests}, 1, '... asking once');
+$other->quit;
+
 # --- connections -----------------------------------------------------------
 
 # Runs queries; says how many connections there are now that were not before.

@@ -40,7 +40,7 @@ typedef struct AwsCall AwsCall;
 typedef struct AwsAnswer
 {
 	cJSON *json;      /* the answer, an object; NULL after an error */
-	const char *text; /* the same as text, UTF-8, NUL-terminated */
+	const char *text; /* the same as JSON text, UTF-8, NUL-terminated */
 	AwsError *error;  /* NULL after an answer */
 } AwsAnswer;
 

@@ -25,6 +25,9 @@ static const struct
 	{"", "amazonaws.com"},
 };
 
+/* Of a name in the DNS (RFC 1035, without the final dot). */
+#define MAX_HOST_LENGTH 253
+
 /* The parts of a URL that matter to us; malloc'ed by libcurl. */
 typedef struct UrlParts
 {
@@ -32,7 +35,8 @@ typedef struct UrlParts
 	char *host;
 	char *port; /* NULL if the URL has none */
 	char *path;
-	bool is_bare; /* no user, password, query or fragment */
+	bool has_zone; /* a zone id, as of a link-local address */
+	bool is_bare;  /* no user, password, query or fragment */
 } UrlParts;
 
 /*
@@ -85,6 +89,7 @@ split_url(UrlParts *parts, const char *url)
 	if (ok)
 	{
 		(void) curl_url_get(handle, CURLUPART_PORT, &parts->port, CURLU_NO_DEFAULT_PORT);
+		parts->has_zone = has_part(handle, CURLUPART_ZONEID);
 		parts->is_bare = !has_part(handle, CURLUPART_USER) &&
 						 !has_part(handle, CURLUPART_PASSWORD) &&
 						 !has_part(handle, CURLUPART_QUERY) &&
@@ -129,6 +134,12 @@ parts_problem(const UrlParts *parts)
 		return "The scheme must be https, or http for a loopback host.";
 	if (is_http && !is_loopback(parts->host))
 		return "Plain http is for loopback hosts only (localhost, 127.0.0.1, [::1]); use https.";
+	if (strlen(parts->host) > MAX_HOST_LENGTH)
+		return "The host name is too long.";
+	if (parts->has_zone)
+		return "The host must not have a zone id.";
+	if (parts->port && strcmp(parts->port, "0") == 0)
+		return "The port must not be 0.";
 	if (!is_ascii(parts->host))
 		return "The host must be ASCII: give an international name in its xn-- form.";
 	if (!parts->is_bare)

@@ -279,6 +279,9 @@ static const struct
 	const char *message;
 	const char *hint;
 } outcomes[] = {
+	{AWS_OUTCOME_UNTRUSTED, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
+	 "could not connect to %s",
+	 "Check ca_bundle and endpoint_url of the server: the certificate must be trusted and name the host."},
 	{AWS_OUTCOME_UNREACHABLE, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
 	 "could not connect to %s", HINT_ENDPOINT},
 	{AWS_OUTCOME_CONNECT_TIMEOUT, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,

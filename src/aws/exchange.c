@@ -244,8 +244,8 @@ aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *he
 	sigset_t saved;
 	CURLMcode added;
 
-	/* The pollset, and a connection for each exchange under way. */
-	aws_transport_reserve_fds(transport, 1 + transport->nexchanges + 1);
+	/* A connection for each exchange under way, and for this one. */
+	aws_transport_reserve_fds(transport, TRANSPORT_FDS + transport->nexchanges + 1);
 
 	exchange->transport = transport;
 	exchange->last_progress = -1;
@@ -283,7 +283,8 @@ static const struct
 	{CURLE_COULDNT_RESOLVE_HOST, AWS_OUTCOME_UNREACHABLE},
 	{CURLE_COULDNT_CONNECT, AWS_OUTCOME_UNREACHABLE},
 	{CURLE_SSL_CONNECT_ERROR, AWS_OUTCOME_UNREACHABLE},
-	{CURLE_PEER_FAILED_VERIFICATION, AWS_OUTCOME_UNREACHABLE},
+	{CURLE_PEER_FAILED_VERIFICATION, AWS_OUTCOME_UNTRUSTED},
+	{CURLE_SSL_CACERT_BADFILE, AWS_OUTCOME_UNTRUSTED},
 	{CURLE_UNSUPPORTED_PROTOCOL, AWS_OUTCOME_NOT_HTTP},
 	{CURLE_WEIRD_SERVER_REPLY, AWS_OUTCOME_NOT_HTTP},
 };

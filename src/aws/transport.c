@@ -200,7 +200,7 @@ aws_transport_create(const AwsTransportConfig *config)
 	if (config->ca_bundle)
 		transport->config.ca_bundle = MemoryContextStrdup(context, config->ca_bundle);
 
-	aws_transport_reserve_fds(transport, 1);
+	aws_transport_reserve_fds(transport, TRANSPORT_FDS);
 	transport->pollset = aws_pollset_create();
 	if (transport->pollset < 0)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),

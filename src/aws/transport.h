@@ -27,6 +27,7 @@ typedef enum AwsOutcome
 {
 	AWS_OUTCOME_PENDING,
 	AWS_OUTCOME_ANSWERED,    /* a complete HTTP response, of any status */
+	AWS_OUTCOME_UNTRUSTED,   /* no connection: the certificate, or ours to check it */
 	AWS_OUTCOME_UNREACHABLE, /* no connection: name, TCP, TLS */
 	AWS_OUTCOME_CONNECT_TIMEOUT,
 	AWS_OUTCOME_READ_TIMEOUT,

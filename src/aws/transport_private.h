@@ -13,6 +13,10 @@
 
 #include "aws/transport.h"
 
+/* Descriptors of a pool without connections: the pollset, and the pair of sockets
+ * by which libcurl wakes itself. */
+#define TRANSPORT_FDS 3
+
 /* How many handles are kept for later exchanges. */
 #define MAX_IDLE_HANDLES 16
 
