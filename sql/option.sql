@@ -88,7 +88,7 @@ ALTER FOREIGN TABLE t OPTIONS (ADD resource 'predictor_backtest_export_jobs');
 ALTER FOREIGN TABLE t ADD COLUMN state text;
 EXPLAIN SELECT * FROM t;
 ALTER FOREIGN TABLE t ALTER COLUMN state OPTIONS (ADD field 'Status');
-EXPLAIN (COSTS OFF) SELECT * FROM t;
+SELECT plan('SELECT * FROM t');
 
 -- A call needs a region, a user mapping and credentials
 CREATE FOREIGN TABLE t3 (arn text OPTIONS (field 'PredictorBacktestExportJobArn'))
