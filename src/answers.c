@@ -147,6 +147,9 @@ static const char *const no_such_resource[] = {
 static bool
 means_no_such_resource(const AwsError *error)
 {
+	/* A gateway that fails may say anything: only the service itself is believed. */
+	if (error->status / 100 != 4)
+		return false;
 	for (size_t i = 0; i < lengthof(no_such_resource); i++)
 		if (aws_error_is(error, no_such_resource[i]))
 			return true;
