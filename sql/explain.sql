@@ -32,3 +32,7 @@ RESET client_min_messages;
 SELECT count(*) > 0 AS explained FROM plan_json($$ SELECT status FROM jobs WHERE arn = arn('nightly') $$);
 DO $$ BEGIN EXECUTE 'EXPLAIN ANALYZE SELECT status FROM jobs WHERE arn = arn(''nightly'')'; END $$;
 SELECT * FROM calls();
+
+-- A key that is computed elsewhere in the plan: how it is named depends on the version
+SELECT count(*) FROM plan('SELECT status FROM jobs WHERE arn = (SELECT max(job_arn) FROM reports)') p WHERE p ~ 'Lookup Key';
+SELECT count(*) FROM plan('SELECT id, (SELECT status FROM jobs WHERE arn = r.job_arn) FROM reports r') p WHERE p ~ 'Lookup Key';

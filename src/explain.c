@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -44,6 +45,19 @@ printable_mutator(Node *node, void *offset)
 		var->varattnosyn = 0;
 		return (Node *) var;
 	}
+	if (IsA(node, FieldSelect) && IsA(((FieldSelect *) node)->arg, Param))
+	{
+		/* Nothing knows the field names of an unnamed record behind a parameter. */
+		FieldSelect *select = (FieldSelect *) node;
+		Param *param = (Param *) select->arg;
+
+		if (param->paramtype == RECORDOID)
+		{
+			param = copyObject(param);
+			param->paramtype = select->resulttype;
+			return (Node *) param;
+		}
+	}
 	return expression_tree_mutator(node, printable_mutator, offset);
 }
 
@@ -54,6 +68,13 @@ explain_key(ForeignScanState *node, const ForecastScanPlan *plan, ExplainState *
 	int offset = relid - plan->relid;
 	Node *value = printable_mutator((Node *) plan->key_value, &offset);
 	List *context = deparse_context_for_plan_tree(es->pstmt, es->rtable_names);
+
+	/*
+	 * Since 17, ruleutils.c looks for what computes a parameter in the context's
+	 * plan node without asking whether there is one.  Parameters that come from
+	 * nodes above are printed as $n: FDWs are not told what those are.
+	 */
+	context = set_deparse_context_plan(context, node->ss.ps.plan, NIL);
 
 	ExplainPropertyText("Lookup Key",
 						psprintf("%s = %s", column_name(node, plan->key_attno),

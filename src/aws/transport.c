@@ -165,6 +165,9 @@ set_up_multi(AwsTransport *transport)
 		curl_multi_setopt(transport->multi, CURLMOPT_TIMERDATA, transport) != CURLM_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not set up libcurl")));
+
+	/* A name still being resolved is left, not waited for, when the pool closes. */
+	forecast_curl_multi_quick_exit(transport->multi);
 }
 
 /*
