@@ -11,7 +11,6 @@
 #include "common/hashfn.h"
 #include "lib/ilist.h"
 #include "mb/pg_wchar.h"
-#include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/json.h"
 #include "utils/memutils.h"

@@ -61,15 +61,4 @@
 #define FORECAST_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
-/*
- * Newer libcurls have the multi handle, not the easy one, own the threads that
- * resolve names; unless told otherwise, closing it waits for them.
- */
-#if defined(LIBCURL_VERSION_NUM) && LIBCURL_VERSION_NUM >= 0x081400
-#define forecast_curl_multi_quick_exit(multi)                                            \
-	((void) curl_multi_setopt((multi), CURLMOPT_QUICK_EXIT, 1L))
-#else
-#define forecast_curl_multi_quick_exit(multi) ((void) (multi))
-#endif
-
 #endif /* FORECAST_COMPAT_H */

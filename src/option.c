@@ -7,9 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
-#include "access/reloptions.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_foreign_server.h"
@@ -22,6 +19,7 @@
 #include "utils/guc.h"
 
 #include "aws/endpoint.h"
+#include "compat.h"
 #include "option.h"
 
 /* botocore's defaults, in seconds. */
@@ -88,6 +86,19 @@ static const ForecastOption forecast_options[] = {
 
 /* ---- values ---- */
 
+/* Throws: this value cannot be used.  NULL parts are left out of the report. */
+pg_noreturn static void
+refuse_value(const ForecastOption *option, const char *value, const char *detail,
+			 const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+			 value ?
+				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value) :
+				 errmsg("invalid value for option \"%s\"", option->name),
+			 detail ? errdetail("%s", detail) : 0, hint ? errhint("%s", hint) : 0));
+}
+
 static void
 store_string(void *target, char *value)
 {
@@ -99,10 +110,7 @@ static void
 parse_region(const ForecastOption *option, char *value, void *target)
 {
 	if (!aws_region_is_valid(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
-				 errhint("A region looks like \"eu-west-1\".")));
+		refuse_value(option, value, NULL, "A region looks like \"eu-west-1\".");
 	store_string(target, value);
 }
 
@@ -113,9 +121,7 @@ parse_url(const ForecastOption *option, char *value, void *target)
 
 	/* The value is not repeated: a URL may carry a password. */
 	if (problem)
-		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-						errmsg("invalid value for option \"%s\"", option->name),
-						errdetail("%s", problem)));
+		refuse_value(option, NULL, problem, NULL);
 	store_string(target, value);
 }
 
@@ -134,10 +140,7 @@ parse_file(const ForecastOption *option, char *value, void *target)
 				 "Only roles with the privileges of the \"%s\" role may name a file of the server.",
 				 "pg_read_server_files")));
 	if (!is_absolute_path(value))
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
-				 errhint("Give an absolute path.")));
+		refuse_value(option, value, NULL, "Give an absolute path.");
 	store_string(target, value);
 }
 
@@ -149,12 +152,9 @@ parse_timeout(const ForecastOption *option, char *value, void *target)
 
 	if (!parse_real(value, &seconds, GUC_UNIT_S, &hint) ||
 		!(seconds >= MIN_TIMEOUT && seconds <= MAX_TIMEOUT))
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
-				 hint ?
-					 errhint("%s", hint) :
-					 errhint("Give seconds, or a number with a unit: from 1ms to 1d.")));
+		refuse_value(option, value, NULL,
+					 hint ? hint :
+							"Give seconds, or a number with a unit: from 1ms to 1d.");
 	if (target)
 		*(double *) target = seconds;
 }
@@ -166,12 +166,9 @@ parse_size(const ForecastOption *option, char *value, void *target)
 	const char *hint = NULL;
 
 	if (!parse_int(value, &bytes, GUC_UNIT_BYTE, &hint) || bytes < MIN_MAX_RESPONSE_SIZE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
-				 hint ? errhint("%s", hint) :
-						errhint(
-							"Give bytes, or a number with a unit: from 1kB to 2047MB.")));
+		refuse_value(option, value, NULL,
+					 hint ? hint :
+							"Give bytes, or a number with a unit: from 1kB to 2047MB.");
 	if (target)
 		*(int *) target = bytes;
 }
@@ -185,11 +182,9 @@ parse_key(const ForecastOption *option, char *value, void *target)
 	for (char *p = value; *p; p++)
 		ok = ok && *p > ' ' && *p < 0x7f;
 	if (!ok)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("invalid value for option \"%s\"", option->name),
-				 errdetail(
-					 "It must consist of printable ASCII characters without spaces.")));
+		refuse_value(option, NULL,
+					 "It must consist of printable ASCII characters without spaces.",
+					 NULL);
 	store_string(target, value);
 }
 
@@ -198,10 +193,8 @@ parse_resource(const ForecastOption *option, char *value,
 			   void *target pg_attribute_unused())
 {
 	if (forecast_resource_by_name(value) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-				 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
-				 errhint("Valid resources are: %s.", forecast_resource_names())));
+		refuse_value(option, value, NULL,
+					 psprintf("Valid resources are: %s.", forecast_resource_names()));
 }
 
 /* Which resource the column belongs to is not known yet: any will do. */
@@ -218,10 +211,7 @@ parse_field(const ForecastOption *option, char *value, void *target pg_attribute
 		appendStringInfo(&paths, "%s%s", i > 0 ? ", " : "",
 						 forecast_field_paths(&forecast_resources[i]));
 	}
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
-			 errmsg("invalid value for option \"%s\": \"%s\"", option->name, value),
-			 errhint("Valid fields are: %s.", paths.data)));
+	refuse_value(option, value, NULL, psprintf("Valid fields are: %s.", paths.data));
 }
 
 /*

@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "nodes/makefuncs.h"
 #include "nodes/value.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"

@@ -81,6 +81,14 @@ text_value(const ForecastField *field, const cJSON *item)
 	return CStringGetTextDatum(text_text(field, item));
 }
 
+static void
+report_out_of_range(const ForecastField *field)
+{
+	ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+					errmsg("field \"%s\" of the answer is out of range for a timestamp",
+						   field->path)));
+}
+
 /* Seconds since the epoch; a double holds microseconds until the year 2242. */
 static Datum
 timestamp_value(const ForecastField *field, const cJSON *item)
@@ -88,10 +96,7 @@ timestamp_value(const ForecastField *field, const cJSON *item)
 	require(cJSON_IsNumber(item), field, item, "a number");
 	/* to_timestamp() takes infinity for a date; JSON knows none. */
 	if (isinf(item->valuedouble))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("field \"%s\" of the answer is out of range for a timestamp",
-						field->path)));
+		report_out_of_range(field);
 	return DirectFunctionCall1(float8_timestamptz, Float8GetDatum(item->valuedouble));
 }
 
@@ -109,10 +114,7 @@ timestamp_text(const ForecastField *field, const cJSON *item)
 	char *text = palloc(MAXDATELEN + 1);
 
 	if (timestamp2tm(timestamp, &zone, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("field \"%s\" of the answer is out of range for a timestamp",
-						field->path)));
+		report_out_of_range(field);
 	EncodeDateTime(&tm, fsec, true, zone, NULL, USE_ISO_DATES, text);
 	return text;
 }
@@ -131,8 +133,11 @@ forecast_column_prepare(ForecastColumn *column, const ForecastField *field,
 	column->typmod = attribute->atttypmod;
 	column->converted = attribute->atttypid != types[field->type].oid ||
 						attribute->atttypmod >= 0;
-	getTypeInputInfo(attribute->atttypid, &input, &column->ioparam);
-	fmgr_info(input, &column->input);
+	if (column->converted)
+	{
+		getTypeInputInfo(attribute->atttypid, &input, &column->ioparam);
+		fmgr_info(input, &column->input);
+	}
 }
 
 /*
@@ -148,7 +153,6 @@ forecast_member(const cJSON *answer, const char *path)
 	for (const char *start = path; start != NULL && item != NULL;)
 	{
 		const char *dot = strchr(start, '.');
-
 		size_t len = dot ? (size_t) (dot - start) : strlen(start);
 
 		strlcpy(name, start, Min(sizeof(name), len + 1));

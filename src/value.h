@@ -17,7 +17,7 @@ typedef struct ForecastColumn
 	const ForecastField *field;
 	bool converted; /* is the column's type not the field's own? */
 	FmgrInfo input; /* the column type's input function, if converted */
-	Oid ioparam;
+	Oid ioparam;    /* likewise */
 	int32 typmod;
 } ForecastColumn;
 

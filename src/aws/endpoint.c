@@ -190,20 +190,19 @@ void
 aws_endpoint_for_url(AwsEndpoint *endpoint, const char *url)
 {
 	UrlParts parts;
-	char host[512];
-	char full[512 + 16];
+	char host[MAX_HOST_LENGTH + sizeof(":65535")];
+	char full[sizeof("https:///") + sizeof(host)];
 	bool ok = split_url(&parts, url);
-	int len = 0;
 
 	/* Into buffers on the stack, so that nothing throws while parts live. */
 	if (ok)
 	{
-		len = snprintf(host, sizeof(host), "%s%s%s", parts.host, parts.port ? ":" : "",
-					   parts.port ? parts.port : "");
+		snprintf(host, sizeof(host), "%s%s%s", parts.host, parts.port ? ":" : "",
+				 parts.port ? parts.port : "");
 		snprintf(full, sizeof(full), "%s://%s/", parts.scheme, host);
 		free_parts(&parts);
 	}
-	if (!ok || len >= (int) sizeof(host))
+	if (!ok)
 		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 						errmsg("endpoint URL \"%s\" cannot be used", url)));
 

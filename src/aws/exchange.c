@@ -276,7 +276,7 @@ static const struct
 {
 	CURLcode code;
 	AwsOutcome outcome;
-} outcomes[] = {
+} code_outcomes[] = {
 	{CURLE_OK, AWS_OUTCOME_ANSWERED},
 	{CURLE_OUT_OF_MEMORY, AWS_OUTCOME_OUT_OF_MEMORY},
 	{CURLE_OPERATION_TIMEDOUT, AWS_OUTCOME_CONNECT_TIMEOUT},
@@ -298,9 +298,9 @@ outcome_of(const AwsExchange *exchange, CURLcode code)
 		return AWS_OUTCOME_OUT_OF_MEMORY;
 	if (code == CURLE_OK && !exchange->head_complete)
 		return AWS_OUTCOME_CUT; /* libcurl takes a head without an end for one */
-	for (size_t i = 0; i < lengthof(outcomes); i++)
-		if (outcomes[i].code == code)
-			return outcomes[i].outcome;
+	for (size_t i = 0; i < lengthof(code_outcomes); i++)
+		if (code_outcomes[i].code == code)
+			return code_outcomes[i].outcome;
 	return exchange->last_progress < 0 ? AWS_OUTCOME_UNREACHABLE : AWS_OUTCOME_CUT;
 }
 

@@ -166,8 +166,13 @@ set_up_multi(AwsTransport *transport)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not set up libcurl")));
 
-	/* A name still being resolved is left, not waited for, when the pool closes. */
-	forecast_curl_multi_quick_exit(transport->multi);
+#if LIBCURL_VERSION_NUM >= 0x081400
+	/*
+	 * A name still being resolved is left, not waited for, when the pool closes.
+	 * Since 8.20 the multi handle owns the threads for that, not the easy one.
+	 */
+	(void) curl_multi_setopt(transport->multi, CURLMOPT_QUICK_EXIT, 1L);
+#endif
 }
 
 /*

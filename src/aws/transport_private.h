@@ -50,8 +50,7 @@ struct AwsExchange
 	char problem[CURL_ERROR_SIZE];
 
 	AwsOutcome outcome;
-	double last_progress; /* when the request was sent or a byte came; < 0
-								 * while connecting */
+	double last_progress; /* time of the request or the last byte; < 0: connecting */
 	size_t received;      /* bytes of headers and body */
 	bool head_complete;   /* has the empty line after the headers come? */
 	char *body;           /* malloc'ed, NUL-terminated */
