@@ -9,15 +9,24 @@ PGFILEDESC = "forecast_fdw - foreign data wrapper for Amazon Forecast"
 
 MODULE_big = forecast_fdw
 OBJS = \
+	src/analyze.o \
 	src/answers.o \
+	src/cache.o \
+	src/condition.o \
 	src/connection.o \
+	src/cost.o \
 	src/explain.o \
+	src/feed.o \
 	src/forecast_fdw.o \
 	src/import.o \
+	src/lookup_join.o \
+	src/lookup_path.o \
 	src/option.o \
+	src/pager.o \
 	src/plan.o \
 	src/qual.o \
 	src/resource.o \
+	src/row.o \
 	src/scan.o \
 	src/table.o \
 	src/value.o \
@@ -29,13 +38,14 @@ OBJS = \
 	src/aws/json.o \
 	src/aws/pollset.o \
 	src/aws/sigv4.o \
-	src/aws/transport.o
+	src/aws/transport.o \
+	src/aws/waiter.o
 
 PG_CFLAGS = -std=gnu11
 PG_CPPFLAGS = -I$(srcdir)/src $(shell pkg-config --cflags-only-I libcurl libcrypto)
 SHLIB_LINK = $(shell pkg-config --libs libcurl libcrypto) -lcjson
 
-REGRESS = setup option import describe type join explain error
+REGRESS = setup option import describe type join keys lookup list explain error analyze
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 TAP_TESTS = 1
 

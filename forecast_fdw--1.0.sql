@@ -16,3 +16,11 @@ LANGUAGE C STRICT;
 CREATE FOREIGN DATA WRAPPER forecast_fdw
   HANDLER forecast_fdw_handler
   VALIDATOR forecast_fdw_validator;
+
+CREATE FUNCTION forecast_fdw_cache_flush()
+RETURNS void
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT;
+
+COMMENT ON FUNCTION forecast_fdw_cache_flush() IS
+  'forgets the answers that this session keeps between statements';

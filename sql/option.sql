@@ -55,6 +55,25 @@ ALTER SERVER s1 OPTIONS (ADD max_response_size '3GB');
 ALTER SERVER s1 OPTIONS (ADD max_response_size 'big');
 ALTER SERVER s1 OPTIONS (ADD max_response_size '64kB');
 
+-- How a table is read: counts, costs, a switch, a lifetime
+ALTER SERVER s1 OPTIONS (ADD max_pool_connections '0');
+ALTER SERVER s1 OPTIONS (ADD max_pool_connections '501');
+ALTER SERVER s1 OPTIONS (ADD max_pool_connections 'ten');
+ALTER SERVER s1 OPTIONS (ADD fetch_size '101');
+ALTER SERVER s1 OPTIONS (ADD fetch_size 'all');
+ALTER SERVER s1 OPTIONS (ADD batch_size '-1');
+ALTER SERVER s1 OPTIONS (ADD async_capable 'perhaps');
+ALTER SERVER s1 OPTIONS (ADD fdw_startup_cost '-1');
+ALTER SERVER s1 OPTIONS (ADD fdw_tuple_cost 'NaN');
+ALTER SERVER s1 OPTIONS (ADD cache_ttl '-1s');
+ALTER SERVER s1 OPTIONS (ADD cache_ttl '2d');
+ALTER SERVER s1 OPTIONS (ADD max_pool_connections '32', ADD fetch_size '50', ADD batch_size '500', ADD async_capable 'on',
+                         ADD fdw_startup_cost '20', ADD fdw_tuple_cost '0.1', ADD cache_ttl '5min');
+CREATE FOREIGN TABLE t (status text) SERVER s1
+  OPTIONS (resource 'predictor_backtest_export_jobs', fetch_size '10', batch_size '1', async_capable 'false', cache_ttl '0');
+DROP FOREIGN TABLE t;
+CREATE FOREIGN TABLE t (status text) SERVER s1 OPTIONS (max_pool_connections '5');
+
 -- ca_bundle names a file of the server: not for everybody
 ALTER SERVER s1 OPTIONS (ADD ca_bundle 'certs.pem');
 ALTER SERVER s1 OPTIONS (ADD ca_bundle '/etc/ssl/certs/ca-certificates.crt');

@@ -24,6 +24,8 @@ WHERE predictor_backtest_export_job_arn =
 -- Short names for what the other suites say often.
 CREATE FUNCTION arn(name text) RETURNS text IMMUTABLE LANGUAGE sql AS
 $$ SELECT 'arn:aws:forecast:eu-west-1:123456789012:predictor-backtest-export-job/' || name $$;
+CREATE FUNCTION predictor(name text) RETURNS text IMMUTABLE LANGUAGE sql AS
+$$ SELECT 'arn:aws:forecast:eu-west-1:123456789012:predictor/' || name $$;
 
 CREATE VIEW jobs AS
   SELECT predictor_backtest_export_job_arn AS arn, predictor_backtest_export_job_name AS name, *
@@ -81,7 +83,7 @@ DECLARE
   line text;
 BEGIN
   FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-    IF line !~ 'Filter:|Disabled:' THEN RETURN NEXT line; END IF;
+    IF line !~ '^ *(Filter|Disabled):' THEN RETURN NEXT line; END IF;
   END LOOP;
 END $$;
 
@@ -92,7 +94,7 @@ DECLARE
 BEGIN
   EXECUTE 'EXPLAIN (VERBOSE, FORMAT JSON) ' || query INTO plan;
   RETURN QUERY SELECT p.* FROM json_each(plan->0->'Plan') p
-    WHERE p.key = 'Node Type' OR p.key LIKE 'Remote%' OR p.key LIKE 'Lookup%';
+    WHERE p.key ~ '^(Node Type|Remote|Lookup|Describe For|Concurrent)';
 END $$;
 
 -- How a query fails, without the parts that differ between two runs.

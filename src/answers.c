@@ -4,11 +4,11 @@
  *
  * Rescans, repeated keys and several scans of the same resource in a statement
  * share the answers, so that a statement neither pays twice nor sees one job in
- * two states.  Nothing outlives the statement.
+ * two states.  An answer begins as a question: any number of them may be under
+ * way at once, and whoever needs one waits for it.
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "lib/ilist.h"
 #include "mb/pg_wchar.h"
 #include "utils/hsearch.h"
@@ -17,29 +17,30 @@
 
 #include "answers.h"
 #include "aws/json.h"
+#include "cache.h"
 #include "connection.h"
 
 /* Longer strings, in characters, are no ARNs of the service. */
 #define MAX_ARN_LENGTH 300
 #define ARN_PREFIX     "arn:"
 
-/* Nobody else's answer may be shared: the same ARN asked as somebody else. */
-typedef struct AnswerKey
+struct ForecastAnswer
 {
-	Oid umid;
-	const ForecastResource *resource;
-	const char *arn;
-} AnswerKey;
+	ForecastAnswerKey key;
+	ForecastAnswers *answers;
+	UserMapping *user;
+	double ttl; /* seconds it may be kept for other statements */
 
-typedef struct AnswerEntry
-{
-	AnswerKey key;
-	const char *text; /* JSON in UTF-8; NULL: no such resource */
-} AnswerEntry;
+	MemoryContext call_context; /* the call and what came of it, NULL: neither */
+	AwsCall *call;              /* NULL: not asked yet, or done */
+	const AwsAnswer *fresh;     /* NULL: asked for before, or found in the cache */
+	bool done;
+	const char *text; /* JSON in UTF-8; NULL: no such resource, or an error */
+};
 
 struct ForecastAnswers
 {
-	EState *estate;        /* the statement */
+	EState *estate;        /* the statement, NULL: none */
 	MemoryContext context; /* its memory */
 	dlist_node node;       /* in all_answers */
 	MemoryContextCallback cleanup;
@@ -49,26 +50,6 @@ struct ForecastAnswers
 /* Of all statements under way, the latest first. */
 static dlist_head all_answers = DLIST_STATIC_INIT(all_answers);
 
-static uint32
-hash_key(const void *key, Size size pg_attribute_unused())
-{
-	const AnswerKey *k = key;
-
-	return hash_combine(hash_combine(murmurhash32(k->umid),
-									 string_hash(k->arn, MAXPGPATH)),
-						murmurhash32((uint32) (uintptr_t) k->resource));
-}
-
-static int
-match_keys(const void *a, const void *b, Size size pg_attribute_unused())
-{
-	const AnswerKey *left = a;
-	const AnswerKey *right = b;
-
-	return !(left->umid == right->umid && left->resource == right->resource &&
-			 strcmp(left->arn, right->arn) == 0);
-}
-
 /* Memory context callback: the statement is over. */
 static void
 forget_answers(void *arg)
@@ -76,22 +57,18 @@ forget_answers(void *arg)
 	dlist_delete(&((ForecastAnswers *) arg)->node);
 }
 
-static ForecastAnswers *
-make_answers(EState *estate)
+/*
+ * A place for answers that belong to no statement.  They live as long as the
+ * context.
+ */
+ForecastAnswers *
+forecast_answers_create(MemoryContext context)
 {
-	MemoryContext context = estate->es_query_cxt;
 	ForecastAnswers *answers = MemoryContextAllocZero(context, sizeof(ForecastAnswers));
-	HASHCTL ctl = {.keysize = sizeof(AnswerKey),
-				   .entrysize = sizeof(AnswerEntry),
-				   .hash = hash_key,
-				   .match = match_keys,
-				   .hcxt = context};
 
-	answers->estate = estate;
 	answers->context = context;
-	answers->entries = hash_create("forecast_fdw answers", 32, &ctl,
-								   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE |
-									   HASH_CONTEXT);
+	answers->entries = forecast_answer_hash("forecast_fdw answers",
+											sizeof(ForecastAnswer), context);
 	dlist_push_head(&all_answers, &answers->node);
 	answers->cleanup.func = forget_answers;
 	answers->cleanup.arg = answers;
@@ -106,6 +83,7 @@ make_answers(EState *estate)
 ForecastAnswers *
 forecast_statement_answers(EState *estate)
 {
+	ForecastAnswers *answers;
 	dlist_iter iter;
 
 	/* A recheck of a row that somebody else changed belongs to its statement. */
@@ -114,12 +92,13 @@ forecast_statement_answers(EState *estate)
 
 	dlist_foreach(iter, &all_answers)
 	{
-		ForecastAnswers *answers = dlist_container(ForecastAnswers, node, iter.cur);
-
+		answers = dlist_container(ForecastAnswers, node, iter.cur);
 		if (answers->estate == estate)
 			return answers;
 	}
-	return make_answers(estate);
+	answers = forecast_answers_create(estate->es_query_cxt);
+	answers->estate = estate;
+	return answers;
 }
 
 /*
@@ -155,56 +134,193 @@ means_no_such_resource(const AwsError *error)
 	return false;
 }
 
-/*
- * Asks the service.  The answer, NULL if it knows no such resource, is
- * allocated in the current memory context.  Other errors are thrown.
- */
-static const AwsAnswer *
-call_describe(UserMapping *user, const ForecastResource *resource, const char *arn)
+/* Takes the answer from those kept of earlier statements, if it is there. */
+static void
+take_from_cache(ForecastAnswer *answer)
 {
-	StringInfoData input;
-	const AwsAnswer *answer;
+	const char *text = forecast_cache_get(&answer->key, answer->ttl);
 
-	initStringInfo(&input);
-	appendStringInfo(&input, "{\"%s\":", resource->arn_member);
-	escape_json(&input, arn);
-	appendStringInfoChar(&input, '}');
-
-	answer = aws_call_finish(
-		aws_call_start(forecast_get_client(user), resource->describe, input.data));
-	if (answer->error == NULL)
-		return answer;
-	if (!means_no_such_resource(answer->error))
-		aws_error_report(answer->error);
-	return NULL;
+	if (text == NULL)
+		return;
+	answer->text = MemoryContextStrdup(answer->answers->context, text);
+	answer->done = true;
 }
 
 /*
- * Describes the resource with this ARN as that user: from an earlier answer of
- * the statement, or by a call.  Returns NULL if there is no such resource.  The
- * answer is freed with the current memory context.
+ * The statement's answer about that ARN, as asked by that user: given already,
+ * or yet to be asked for by forecast_answer_start().  ttl: how old it may be, in
+ * seconds.  user must live as long as the statement.
+ */
+ForecastAnswer *
+forecast_answer(ForecastAnswers *answers, UserMapping *user,
+				const ForecastResource *resource, const char *arn, double ttl,
+				ForecastCounters *counters)
+{
+	ForecastAnswerKey key = {.umid = user->umid, .resource = resource, .arn = arn};
+	ForecastAnswer *answer = hash_search(answers->entries, &key, HASH_FIND, NULL);
+
+	if (answer == NULL)
+	{
+		/* Copied first: an entry must never be half filled in. */
+		key.arn = MemoryContextStrdup(answers->context, arn);
+		answer = hash_search(answers->entries, &key, HASH_ENTER, NULL);
+		memset((char *) answer + sizeof(key), 0, sizeof(ForecastAnswer) - sizeof(key));
+		answer->answers = answers;
+		answer->user = user;
+		answer->ttl = ttl;
+		take_from_cache(answer);
+		counters->keys_shared += answer->done;
+	}
+	else
+		counters->keys_shared++;
+	return answer;
+}
+
+/* Starts the call, in a context of its own. */
+static void
+start_call(ForecastAnswer *answer, AwsClient *client)
+{
+	MemoryContext caller;
+	StringInfoData input;
+
+	answer->call_context = AllocSetContextCreate(answer->answers->context,
+												 "forecast_fdw call",
+												 ALLOCSET_SMALL_SIZES);
+	caller = MemoryContextSwitchTo(answer->call_context);
+	initStringInfo(&input);
+	appendStringInfo(&input, "{\"%s\":", answer->key.resource->arn_member);
+	escape_json(&input, answer->key.arn);
+	appendStringInfoChar(&input, '}');
+	answer->call = aws_call_start(client, answer->key.resource->describe, input.data);
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Asks, unless that was done before.  False if too many calls are under way; then
+ * wait for one of them and try again.
+ */
+bool
+forecast_answer_start(ForecastAnswer *answer, ForecastCounters *counters)
+{
+	AwsClient *client;
+
+	if (answer->call || answer->done)
+		return true;
+	client = forecast_get_client(answer->user);
+	if (!aws_client_has_room(client))
+		return false;
+	start_call(answer, client);
+	counters->calls++;
+	counters->keys_asked++;
+	return true;
+}
+
+/* The call is done: keeps what is needed of it. */
+static void
+read_call(ForecastAnswer *answer, ForecastCounters *counters)
+{
+	MemoryContext caller = MemoryContextSwitchTo(answer->call_context);
+
+	answer->fresh = aws_call_answer(answer->call);
+	MemoryContextSwitchTo(caller);
+	counters->bytes += answer->fresh->received;
+	if (answer->fresh->json)
+	{
+		answer->text = MemoryContextStrdup(answer->answers->context, answer->fresh->text);
+		if (answer->ttl > 0)
+			forecast_cache_put(&answer->key, answer->text, answer->fresh->json);
+	}
+	else if (means_no_such_resource(answer->fresh->error))
+	{
+		answer->fresh = NULL;
+		MemoryContextDelete(answer->call_context);
+		answer->call_context = NULL;
+	}
+	answer->call = NULL;
+	answer->done = true;
+}
+
+/*
+ * Has the answer come, so that forecast_answer_json() can be called?  Does not
+ * wait.
+ */
+bool
+forecast_answer_ready(ForecastAnswer *answer, ForecastCounters *counters)
+{
+	if (!answer->done && answer->call && aws_call_is_done(answer->call))
+		read_call(answer, counters);
+	return answer->done;
+}
+
+/*
+ * Is it of use to look after the answer now: to take it, or to ask for it?
+ */
+bool
+forecast_answer_can_advance(const ForecastAnswer *answer)
+{
+	if (answer->done)
+		return true;
+	return answer->call ? aws_call_is_done(answer->call) :
+						  aws_client_has_room(forecast_get_client(answer->user));
+}
+
+/*
+ * The client to wait for until the answer is ready.
+ */
+AwsClient *
+forecast_answer_client(const ForecastAnswer *answer)
+{
+	return answer->call ? aws_call_client(answer->call) :
+						  forecast_get_client(answer->user);
+}
+
+/*
+ * The ARN that was asked about.
+ */
+const char *
+forecast_answer_arn(const ForecastAnswer *answer)
+{
+	return answer->key.arn;
+}
+
+/* An answer must be about what was asked, or the row would vanish silently. */
+static void
+check_answer(const ForecastAnswer *answer, const cJSON *json)
+{
+	const char *arn = cJSON_GetStringValue(
+		cJSON_GetObjectItemCaseSensitive(json, answer->key.resource->arn_member));
+
+	if (arn == NULL ||
+		strcmp(pg_any_to_server(arn, strlen(arn), PG_UTF8), answer->key.arn) != 0)
+		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+						errmsg("answer to %s is not about the ARN that was asked for",
+							   answer->key.resource->describe)));
+}
+
+/*
+ * An answer that is ready, parsed: NULL if there is no such resource.  The tree
+ * is freed with the current memory context.  Throws what the service said
+ * otherwise.
  */
 const cJSON *
-forecast_describe(ForecastAnswers *answers, UserMapping *user,
-				  const ForecastResource *resource, const char *arn)
+forecast_answer_json(ForecastAnswer *answer)
 {
-	AnswerKey key = {.umid = user->umid, .resource = resource, .arn = arn};
-	AnswerEntry *entry;
-	const AwsAnswer *answer;
-	const char *kept_arn;
-	const char *kept_text;
+	const cJSON *json;
 
-	entry = hash_search(answers->entries, &key, HASH_FIND, NULL);
-	if (entry)
-		return entry->text ? aws_json_parse(entry->text, strlen(entry->text)) : NULL;
-
-	answer = call_describe(user, resource, arn);
-
-	/* Copied first: an entry must never be half filled in. */
-	kept_arn = MemoryContextStrdup(answers->context, arn);
-	kept_text = answer ? MemoryContextStrdup(answers->context, answer->text) : NULL;
-	entry = hash_search(answers->entries, &key, HASH_ENTER, NULL);
-	entry->key.arn = kept_arn;
-	entry->text = kept_text;
-	return answer ? answer->json : NULL;
+	if (answer->fresh && answer->fresh->error)
+		aws_error_report(answer->fresh->error);
+	if (answer->text == NULL)
+		return NULL;
+	if (answer->fresh)
+	{
+		/* The first to need it gets the tree that the call has left. */
+		json = answer->fresh->json;
+		MemoryContextSetParent(answer->call_context, CurrentMemoryContext);
+		answer->fresh = NULL;
+		answer->call_context = NULL;
+	}
+	else
+		json = aws_json_parse(answer->text, strlen(answer->text));
+	check_answer(answer, json);
+	return json;
 }

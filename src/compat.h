@@ -24,20 +24,28 @@
 
 /* 17 added the restrictions pushed into a foreign join, 18 disabled_nodes. */
 #if PG_VERSION_NUM >= 180000
-#define forecast_create_foreignscan_path(root, rel, rows, disabled, startup, total,      \
-										 outer)                                          \
-	create_foreignscan_path((root), (rel), NULL, (rows), (disabled), (startup), (total), \
-							NIL, (outer), NULL, NIL, NIL)
+#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer,         \
+										 private)                                        \
+	create_foreignscan_path((root), (rel), NULL, (rows), 0, (startup), (total), NIL,     \
+							(outer), NULL, NIL, (private))
 #elif PG_VERSION_NUM >= 170000
-#define forecast_create_foreignscan_path(root, rel, rows, disabled, startup, total,      \
-										 outer)                                          \
-	((void) (disabled), create_foreignscan_path((root), (rel), NULL, (rows), (startup),  \
-												(total), NIL, (outer), NULL, NIL, NIL))
+#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer,         \
+										 private)                                        \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL,        \
+							(outer), NULL, NIL, (private))
 #else
-#define forecast_create_foreignscan_path(root, rel, rows, disabled, startup, total,      \
-										 outer)                                          \
-	((void) (disabled), create_foreignscan_path((root), (rel), NULL, (rows), (startup),  \
-												(total), NIL, (outer), NULL, NIL))
+#define forecast_create_foreignscan_path(root, rel, rows, startup, total, outer,         \
+										 private)                                        \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL,        \
+							(outer), NULL, (private))
+#endif
+
+/* Since 17 the statistics of an array help to estimate its length. */
+#if PG_VERSION_NUM >= 170000
+#define forecast_estimate_array_length(root, array) estimate_array_length((root), (array))
+#else
+#define forecast_estimate_array_length(root, array)                                      \
+	((double) estimate_array_length(array))
 #endif
 
 /* Since 16 the plan node knows the user whose rights the scan runs with. */

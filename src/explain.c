@@ -1,7 +1,7 @@
 /*
  * explain.c
- *		What EXPLAIN says of a scan: the operation, the key it is asked with, and
- *		under VERBOSE the field that each column reads.
+ *		What EXPLAIN says of a scan: the operations, what they are asked with, and
+ *		under VERBOSE the field that each column reads.  ANALYZE adds what was asked.
  */
 #include "postgres.h"
 
@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "explain.h"
 #include "plan.h"
+#include "scan.h"
 
 static const char *
 column_name(ForeignScanState *node, AttrNumber attno)
@@ -24,7 +25,7 @@ column_name(ForeignScanState *node, AttrNumber attno)
 }
 
 /*
- * The key's expression was kept as the planner had it, before other tables'
+ * A condition's value was kept as the planner had it, before other tables'
  * columns in it became executor parameters that have no name.  To be printed it
  * needs the final range table's numbers, which differ by *offset, and none of
  * the planner's own nodes.
@@ -61,12 +62,13 @@ printable_mutator(Node *node, void *offset)
 	return expression_tree_mutator(node, printable_mutator, offset);
 }
 
-static void
-explain_key(ForeignScanState *node, const ForecastScanPlan *plan, ExplainState *es)
+/*
+ * The value of a condition, as the query has it.
+ */
+static char *
+deparse_value(Node *value, Index planned_relid, ForeignScanState *node, ExplainState *es)
 {
-	Index relid = ((ForeignScan *) node->ss.ps.plan)->scan.scanrelid;
-	int offset = relid - plan->relid;
-	Node *value = printable_mutator((Node *) plan->key_value, &offset);
+	int offset = ((ForeignScan *) node->ss.ps.plan)->scan.scanrelid - planned_relid;
 	List *context = deparse_context_for_plan_tree(es->pstmt, es->rtable_names);
 
 	/*
@@ -75,11 +77,80 @@ explain_key(ForeignScanState *node, const ForecastScanPlan *plan, ExplainState *
 	 * nodes above are printed as $n: FDWs are not told what those are.
 	 */
 	context = set_deparse_context_plan(context, node->ss.ps.plan, NIL);
+	return deparse_expression(printable_mutator(value, &offset), context, true, false);
+}
 
-	ExplainPropertyText("Lookup Key",
-						psprintf("%s = %s", column_name(node, plan->key_attno),
-								 deparse_expression(value, context, true, false)),
+/* The conditions: keys in the query's words, filters in the service's. */
+static char *
+conditions_text(ForeignScanState *node, const ForecastScanPlan *plan, ExplainState *es)
+{
+	static const char *const sql_operators[] = {"=", "<>"};
+	static const char *const filter_operators[] = {"IS", "IS_NOT"};
+	bool filters = plan->mode != FORECAST_SCAN_DESCRIBE;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < plan->nconditions; i++)
+	{
+		const ForecastPlanCondition *condition = &plan->conditions[i];
+		char *value = deparse_value((Node *) condition->value, plan->relid, node, es);
+		bool negated = condition->negated;
+
+		appendStringInfo(&text, "%s%s %s ", i > 0 ? " AND " : "",
+						 filters ? condition->field->filter :
+								   column_name(node, condition->attno),
+						 filters ? filter_operators[negated] : sql_operators[negated]);
+		if (condition->is_array)
+			appendStringInfo(&text, "%s (%s)", negated ? "ALL" : "ANY", value);
+		else
+			appendStringInfoString(&text, value);
+	}
+	return text.data;
+}
+
+/* Does the plan describe, does it list? */
+static void
+explain_operations(const ForecastScanPlan *plan, ExplainState *es)
+{
+	const ForecastResource *resource = plan->resource;
+	bool lists = plan->mode == FORECAST_SCAN_LIST ||
+				 (plan->lookup && plan->lookup != forecast_arn_field(resource));
+
+	ExplainPropertyText("Remote Operation",
+						!lists ? resource->describe :
+						plan->describe_fields ?
+								 psprintf("%s, %s", resource->list, resource->describe) :
+								 resource->list,
 						es);
+}
+
+/* The columns that read those fields. */
+static List *
+columns_of_fields(ForeignScanState *node, const ForecastScanPlan *plan, List *fields)
+{
+	List *names = NIL;
+	ListCell *attno;
+	ListCell *field;
+
+	forboth(attno, plan->attnos, field, plan->fields)
+		if (list_member_int(fields, lfirst_int(field)))
+			names = lappend(names, (char *) column_name(node, lfirst_int(attno)));
+	return names;
+}
+
+/* How many calls may be under way at once, where that can be more than one. */
+static void
+explain_concurrency(ForeignScanState *node, const ForecastScanPlan *plan,
+					ExplainState *es)
+{
+	ForeignTable *table = GetForeignTable(RelationGetRelid(node->ss.ss_currentRelation));
+	ForecastTuning tuning;
+
+	if (plan->describe_fields == NIL && plan->mode != FORECAST_SCAN_LOOKUP &&
+		!(plan->mode == FORECAST_SCAN_DESCRIBE && plan->conditions[0].is_array))
+		return;
+	forecast_read_tuning(&tuning, GetForeignServer(table->serverid), table);
+	ExplainPropertyInteger("Concurrent Calls", NULL, tuning.max_pool_connections, es);
 }
 
 static void
@@ -95,6 +166,37 @@ explain_fields(ForeignScanState *node, const ForecastScanPlan *plan, ExplainStat
 	ExplainPropertyList("Remote Fields", lines, es);
 }
 
+/* What was asked: in one line of text, as one property each otherwise. */
+static void
+explain_counters(const ForecastCounters *counters, ExplainState *es)
+{
+	const struct
+	{
+		const char *label;
+		const char *short_label;
+		int64 value;
+	} figures[] = {
+		{"Remote Calls", "calls", counters->calls},
+		{"Remote Bytes", "bytes", counters->bytes},
+		{"Keys Asked", "keys asked", counters->keys_asked},
+		{"Keys Shared", "shared", counters->keys_shared},
+		{"Keys Missing", "missing", counters->keys_missing},
+	};
+	StringInfoData line;
+
+	initStringInfo(&line);
+	for (size_t i = 0; i < lengthof(figures); i++)
+	{
+		if (es->format == EXPLAIN_FORMAT_TEXT)
+			appendStringInfo(&line, "%s%s=" INT64_FORMAT, i > 0 ? " " : "",
+							 figures[i].short_label, figures[i].value);
+		else
+			ExplainPropertyInteger(figures[i].label, NULL, figures[i].value, es);
+	}
+	if (es->format == EXPLAIN_FORMAT_TEXT)
+		ExplainPropertyText("Remote", line.data, es);
+}
+
 /*
  * FDW callback.
  */
@@ -102,14 +204,22 @@ void
 forecastExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
 	ForecastScanPlan plan;
+	const ForecastCounters *counters = forecast_scan_counters(node);
 
 	forecast_scan_plan_unpack(&plan, castNode(ForeignScan, node->ss.ps.plan));
-	ExplainPropertyText("Remote Operation",
-						plan.key_value ? plan.resource->describe :
-										 "none, for lack of a key",
-						es);
-	if (plan.key_value)
-		explain_key(node, &plan, es);
+	explain_operations(&plan, es);
+	if (plan.nconditions > 0)
+		ExplainPropertyText(plan.mode == FORECAST_SCAN_DESCRIBE ? "Lookup Key" :
+																  "Remote Filter",
+							conditions_text(node, &plan, es), es);
+	if (plan.describe_fields)
+		ExplainPropertyList("Describe For",
+							columns_of_fields(node, &plan, plan.describe_fields), es);
+	if (plan.limit >= 0)
+		ExplainPropertyFloat("Remote Limit", NULL, plan.limit, 0, es);
+	explain_concurrency(node, &plan, es);
 	if (es->verbose && plan.attnos != NIL)
 		explain_fields(node, &plan, es);
+	if (es->analyze && counters)
+		explain_counters(counters, es);
 }

@@ -8,9 +8,11 @@
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
 
+#include "analyze.h"
 #include "compat.h"
 #include "explain.h"
 #include "import.h"
+#include "lookup_join.h"
 #include "option.h"
 #include "plan.h"
 #include "scan.h"
@@ -20,6 +22,18 @@ FORECAST_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(forecast_fdw_handler);
 PG_FUNCTION_INFO_V1(forecast_fdw_validator);
+
+void _PG_init(void);
+
+/*
+ * Called when the library is loaded: at the latest when a query's first foreign
+ * table is planned, and so before its joins are.
+ */
+void
+_PG_init(void)
+{
+	forecast_lookup_path_init();
+}
 
 /*
  * forecast_fdw_handler() returns fdw_handler: the callbacks.
@@ -38,6 +52,12 @@ forecast_fdw_handler(PG_FUNCTION_ARGS pg_attribute_unused())
 	routine->ReScanForeignScan = forecastReScanForeignScan;
 	routine->EndForeignScan = forecastEndForeignScan;
 
+	routine->IsForeignPathAsyncCapable = forecastIsForeignPathAsyncCapable;
+	routine->ForeignAsyncRequest = forecastForeignAsyncRequest;
+	routine->ForeignAsyncConfigureWait = forecastForeignAsyncConfigureWait;
+	routine->ForeignAsyncNotify = forecastForeignAsyncNotify;
+
+	routine->AnalyzeForeignTable = forecastAnalyzeForeignTable;
 	routine->ExplainForeignScan = forecastExplainForeignScan;
 	routine->ImportForeignSchema = forecastImportForeignSchema;
 

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_foreign_server.h"
@@ -32,6 +34,21 @@
 #define DEFAULT_MAX_RESPONSE_SIZE (16 * 1024 * 1024)
 #define MIN_MAX_RESPONSE_SIZE     1024
 
+/* The service's own maximum of a page. */
+#define MAX_FETCH_SIZE 100
+
+/* botocore's default; the maximum is about what a backend has descriptors for. */
+#define DEFAULT_POOL_CONNECTIONS 10
+#define MAX_POOL_CONNECTIONS     500
+
+/* Enough rows to find some hundreds of distinct keys in. */
+#define DEFAULT_BATCH_SIZE 1000
+#define MAX_BATCH_SIZE     1000000
+
+/* As in postgres_fdw, where the first one is what a remote query costs to start. */
+#define DEFAULT_STARTUP_COST 100.0
+#define DEFAULT_TUPLE_COST   0.01
+
 typedef struct ForecastOption ForecastOption;
 
 /*
@@ -41,47 +58,74 @@ typedef struct ForecastOption ForecastOption;
 typedef void (*ForecastOptionParser)(const ForecastOption *option, char *value,
 									 void *target);
 
+/* The structs that values go into. */
+typedef enum ForecastOptionTarget
+{
+	TO_NONE,
+	TO_CLIENT, /* AwsClientConfig */
+	TO_TUNING  /* ForecastTuning */
+} ForecastOptionTarget;
+
 struct ForecastOption
 {
 	const char *name;
 	Oid catalog; /* of the objects that have it */
 	ForecastOptionParser parse;
-	int target; /* offset in AwsClientConfig, or NO_TARGET */
+	ForecastOptionTarget target;
+	size_t offset; /* in the target */
+	int max;       /* of a count, which is at least 1 */
 };
 
-#define NO_TARGET (-1)
+#define CLIENT(member) .target = TO_CLIENT, .offset = offsetof(AwsClientConfig, member)
+#define TUNING(member) .target = TO_TUNING, .offset = offsetof(ForecastTuning, member)
 
 static void parse_region(const ForecastOption *option, char *value, void *target);
 static void parse_url(const ForecastOption *option, char *value, void *target);
 static void parse_file(const ForecastOption *option, char *value, void *target);
 static void parse_timeout(const ForecastOption *option, char *value, void *target);
+static void parse_lifetime(const ForecastOption *option, char *value, void *target);
 static void parse_size(const ForecastOption *option, char *value, void *target);
+static void parse_count(const ForecastOption *option, char *value, void *target);
+static void parse_cost(const ForecastOption *option, char *value, void *target);
+static void parse_switch(const ForecastOption *option, char *value, void *target);
 static void parse_key(const ForecastOption *option, char *value, void *target);
 static void parse_resource(const ForecastOption *option, char *value, void *target);
 static void parse_field(const ForecastOption *option, char *value, void *target);
 
 static const ForecastOption forecast_options[] = {
-	{"region", ForeignServerRelationId, parse_region, offsetof(AwsClientConfig, region)},
-	{"endpoint_url", ForeignServerRelationId, parse_url,
-	 offsetof(AwsClientConfig, endpoint_url)},
-	{"ca_bundle", ForeignServerRelationId, parse_file,
-	 offsetof(AwsClientConfig, ca_bundle)},
-	{"connect_timeout", ForeignServerRelationId, parse_timeout,
-	 offsetof(AwsClientConfig, connect_timeout)},
-	{"read_timeout", ForeignServerRelationId, parse_timeout,
-	 offsetof(AwsClientConfig, read_timeout)},
-	{"max_response_size", ForeignServerRelationId, parse_size,
-	 offsetof(AwsClientConfig, max_response_size)},
+	{"region", ForeignServerRelationId, parse_region, CLIENT(region)},
+	{"endpoint_url", ForeignServerRelationId, parse_url, CLIENT(endpoint_url)},
+	{"ca_bundle", ForeignServerRelationId, parse_file, CLIENT(ca_bundle)},
+	{"connect_timeout", ForeignServerRelationId, parse_timeout, CLIENT(connect_timeout)},
+	{"read_timeout", ForeignServerRelationId, parse_timeout, CLIENT(read_timeout)},
+	{"max_response_size", ForeignServerRelationId, parse_size, CLIENT(max_response_size)},
+	{"max_pool_connections", ForeignServerRelationId, parse_count,
+	 TUNING(max_pool_connections), .max = MAX_POOL_CONNECTIONS},
+	{"fetch_size", ForeignServerRelationId, parse_count, TUNING(fetch_size),
+	 .max = MAX_FETCH_SIZE},
+	{"batch_size", ForeignServerRelationId, parse_count, TUNING(batch_size),
+	 .max = MAX_BATCH_SIZE},
+	{"async_capable", ForeignServerRelationId, parse_switch, TUNING(async_capable)},
+	{"fdw_startup_cost", ForeignServerRelationId, parse_cost, TUNING(startup_cost)},
+	{"fdw_tuple_cost", ForeignServerRelationId, parse_cost, TUNING(tuple_cost)},
+	{"cache_ttl", ForeignServerRelationId, parse_lifetime, TUNING(cache_ttl)},
 
 	{"aws_access_key_id", UserMappingRelationId, parse_key,
-	 offsetof(AwsClientConfig, credentials.access_key_id)},
+	 CLIENT(credentials.access_key_id)},
 	{"aws_secret_access_key", UserMappingRelationId, parse_key,
-	 offsetof(AwsClientConfig, credentials.secret_access_key)},
+	 CLIENT(credentials.secret_access_key)},
 	{"aws_session_token", UserMappingRelationId, parse_key,
-	 offsetof(AwsClientConfig, credentials.session_token)},
+	 CLIENT(credentials.session_token)},
 
-	{"resource", ForeignTableRelationId, parse_resource, NO_TARGET},
-	{"field", AttributeRelationId, parse_field, NO_TARGET},
+	{"resource", ForeignTableRelationId, parse_resource, .target = TO_NONE},
+	{"fetch_size", ForeignTableRelationId, parse_count, TUNING(fetch_size),
+	 .max = MAX_FETCH_SIZE},
+	{"batch_size", ForeignTableRelationId, parse_count, TUNING(batch_size),
+	 .max = MAX_BATCH_SIZE},
+	{"async_capable", ForeignTableRelationId, parse_switch, TUNING(async_capable)},
+	{"cache_ttl", ForeignTableRelationId, parse_lifetime, TUNING(cache_ttl)},
+
+	{"field", AttributeRelationId, parse_field, .target = TO_NONE},
 };
 
 /* ---- values ---- */
@@ -145,18 +189,65 @@ parse_file(const ForecastOption *option, char *value, void *target)
 }
 
 static void
-parse_timeout(const ForecastOption *option, char *value, void *target)
+parse_seconds(const ForecastOption *option, char *value, double min, const char *expected,
+			  void *target)
 {
 	double seconds;
 	const char *hint = NULL;
 
 	if (!parse_real(value, &seconds, GUC_UNIT_S, &hint) ||
-		!(seconds >= MIN_TIMEOUT && seconds <= MAX_TIMEOUT))
-		refuse_value(option, value, NULL,
-					 hint ? hint :
-							"Give seconds, or a number with a unit: from 1ms to 1d.");
+		!(seconds >= min && seconds <= MAX_TIMEOUT))
+		refuse_value(option, value, NULL, hint ? hint : expected);
 	if (target)
 		*(double *) target = seconds;
+}
+
+static void
+parse_timeout(const ForecastOption *option, char *value, void *target)
+{
+	parse_seconds(option, value, MIN_TIMEOUT,
+				  "Give seconds, or a number with a unit: from 1ms to 1d.", target);
+}
+
+static void
+parse_lifetime(const ForecastOption *option, char *value, void *target)
+{
+	parse_seconds(option, value, 0,
+				  "Give seconds, or a number with a unit: up to 1d, 0 for none.", target);
+}
+
+static void
+parse_count(const ForecastOption *option, char *value, void *target)
+{
+	int count;
+
+	if (!parse_int(value, &count, 0, NULL) || count < 1 || count > option->max)
+		refuse_value(option, value, NULL,
+					 psprintf("Give an integer from 1 to %d.", option->max));
+	if (target)
+		*(int *) target = count;
+}
+
+static void
+parse_cost(const ForecastOption *option, char *value, void *target)
+{
+	double cost;
+
+	if (!parse_real(value, &cost, 0, NULL) || !(cost >= 0 && cost <= DBL_MAX))
+		refuse_value(option, value, NULL, "Give a number that is not negative.");
+	if (target)
+		*(double *) target = cost;
+}
+
+static void
+parse_switch(const ForecastOption *option, char *value, void *target)
+{
+	bool on;
+
+	if (!parse_bool(value, &on))
+		refuse_value(option, value, NULL, "Give a boolean: true or false.");
+	if (target)
+		*(bool *) target = on;
 }
 
 static void
@@ -332,8 +423,9 @@ forecast_option(List *options, const char *name)
 	return NULL;
 }
 
+/* Stores those options that go into this kind of struct. */
 static void
-read_options(AwsClientConfig *config, List *options, Oid catalog)
+read_options(void *base, ForecastOptionTarget target, List *options, Oid catalog)
 {
 	ListCell *cell;
 
@@ -342,9 +434,26 @@ read_options(AwsClientConfig *config, List *options, Oid catalog)
 		DefElem *def = lfirst(cell);
 		const ForecastOption *option = find_option(def->defname, catalog);
 
-		if (option && option->target != NO_TARGET)
-			option->parse(option, defGetString(def), (char *) config + option->target);
+		if (option && option->target == target)
+			option->parse(option, defGetString(def), (char *) base + option->offset);
 	}
+}
+
+/*
+ * How to read a table of that server: the table's options count before the
+ * server's, those before the defaults.  table may be NULL.
+ */
+void
+forecast_read_tuning(ForecastTuning *tuning, ForeignServer *server, ForeignTable *table)
+{
+	*tuning = (ForecastTuning){.max_pool_connections = DEFAULT_POOL_CONNECTIONS,
+							   .fetch_size = MAX_FETCH_SIZE,
+							   .batch_size = DEFAULT_BATCH_SIZE,
+							   .startup_cost = DEFAULT_STARTUP_COST,
+							   .tuple_cost = DEFAULT_TUPLE_COST};
+	read_options(tuning, TO_TUNING, server->options, ForeignServerRelationId);
+	if (table)
+		read_options(tuning, TO_TUNING, table->options, ForeignTableRelationId);
 }
 
 /*
@@ -354,12 +463,16 @@ read_options(AwsClientConfig *config, List *options, Oid catalog)
 void
 forecast_client_config(AwsClientConfig *config, ForeignServer *server, UserMapping *user)
 {
+	ForecastTuning tuning;
+
 	memset(config, 0, sizeof(*config));
 	config->connect_timeout = DEFAULT_CONNECT_TIMEOUT;
 	config->read_timeout = DEFAULT_READ_TIMEOUT;
 	config->max_response_size = DEFAULT_MAX_RESPONSE_SIZE;
-	read_options(config, server->options, ForeignServerRelationId);
-	read_options(config, user->options, UserMappingRelationId);
+	forecast_read_tuning(&tuning, server, NULL);
+	config->max_pool_connections = tuning.max_pool_connections;
+	read_options(config, TO_CLIENT, server->options, ForeignServerRelationId);
+	read_options(config, TO_CLIENT, user->options, UserMappingRelationId);
 
 	if (config->region == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),

@@ -2,9 +2,10 @@
  * qual.c
  *		Which clauses the API can answer, and as what.
  *
- * For now that is one kind: an equality on the ARN, which a describe call
- * answers.  A clause that is answered so is checked again on the rows that come
- * back; taking one as a key never changes a result, only what it costs.
+ * An equality on the ARN is a key, which a describe call answers; an equality or
+ * inequality on some other fields is a filter of a list.  Both are checked again
+ * on the rows that come back, so taking a clause as one of them never changes a
+ * result, only what it costs.  (The one exception: forecast_is_remote_only().)
  */
 #include "postgres.h"
 
@@ -13,17 +14,21 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/restrictinfo.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "qual.h"
 
 /*
- * Is node a key column of the table with that range table index?  Columns of
- * type varchar, or of a domain, come with a relabeling to text on top.
+ * Is node a column of the table with that range table index that a condition can
+ * be put on?  Columns of type varchar, or of a domain, come with a relabeling to
+ * text on top.
  */
 bool
-forecast_is_key_column(const ForecastTable *table, Index relid, Node *node, Var **column)
+forecast_is_condition_column(const ForecastTable *table, Index relid, Node *node,
+							 Var **column)
 {
+	const ForecastField *field;
 	Oid type;
 
 	while (IsA(node, RelabelType))
@@ -32,8 +37,11 @@ forecast_is_key_column(const ForecastTable *table, Index relid, Node *node, Var 
 		return false;
 
 	*column = (Var *) node;
-	if ((Index) (*column)->varno != relid || (*column)->varlevelsup != 0 ||
-		!forecast_table_is_key(table, (*column)->varattno))
+	if ((Index) (*column)->varno != relid || (*column)->varlevelsup != 0)
+		return false;
+	field = forecast_table_field(table, (*column)->varattno);
+	if (field == NULL ||
+		(field->filter == NULL && field != forecast_arn_field(table->resource)))
 		return false;
 
 	/* A type that changes the text (char(n), citext, ...) is compared locally. */
@@ -42,50 +50,154 @@ forecast_is_key_column(const ForecastTable *table, Index relid, Node *node, Var 
 }
 
 /*
- * Equality of two texts, byte by byte?  The operators between text and name are
- * in the same operator family, but their values are no texts.
+ * A comparison of two texts, byte by byte?  The operators between text and name
+ * are in the same operator family, but their values are no texts.
  */
 static bool
-is_text_equality(OpExpr *clause)
+is_text_comparison(Oid operator, Oid collation, bool *negated)
 {
-	return clause->opno == TextEqualOperator &&
-		   (!OidIsValid(clause->inputcollid) ||
-			get_collation_isdeterministic(clause->inputcollid));
+	*negated = get_opcode(operator) == F_TEXTNE;
+	return (operator== TextEqualOperator || * negated) &&
+		   (!OidIsValid(collation) || get_collation_isdeterministic(collation));
 }
 
 /* Can the value be computed once, before a row of rel is asked for? */
 static bool
-is_usable_value(Node *value, Relids value_relids, RelOptInfo *rel)
+is_usable_value(PlannerInfo *root, Node *value, RelOptInfo *rel)
 {
-	return !bms_overlap(value_relids, rel->relids) && !contain_volatile_functions(value);
+	return !bms_overlap(pull_varnos(root, value), rel->relids) &&
+		   !contain_volatile_functions(value);
 }
 
-/*
- * Does a describe call answer this clause?  If so, key says by which column and
- * for which value.  Clauses that must not be evaluated before others (row level
- * security, security barrier views) are left alone.
- */
-bool
-forecast_key_clause(const ForecastTable *table, RelOptInfo *rel, RestrictInfo *rinfo,
-					ForecastKeyClause *key)
+/* column = value, value <> column, ... */
+static bool
+read_comparison(PlannerInfo *root, RelOptInfo *rel, const ForecastTable *table,
+				OpExpr *clause, ForecastCondition *condition)
 {
-	OpExpr *clause = (OpExpr *) rinfo->clause;
-	Node *left;
-	Node *right;
+	Node *left = linitial(clause->args);
+	Node *right = lsecond(clause->args);
 
-	if (!is_opclause(rinfo->clause) || rinfo->pseudoconstant ||
-		!is_text_equality(clause) || !restriction_is_securely_promotable(rinfo, rel))
+	if (!is_text_comparison(clause->opno, clause->inputcollid, &condition->negated))
 		return false;
-
-	left = linitial(clause->args);
-	right = lsecond(clause->args);
-	if (forecast_is_key_column(table, rel->relid, left, &key->column) &&
-		is_usable_value(right, rinfo->right_relids, rel))
-		key->value = (Expr *) right;
-	else if (forecast_is_key_column(table, rel->relid, right, &key->column) &&
-			 is_usable_value(left, rinfo->left_relids, rel))
-		key->value = (Expr *) left;
+	condition->is_array = false;
+	if (forecast_is_condition_column(table, rel->relid, left, &condition->column) &&
+		is_usable_value(root, right, rel))
+		condition->value = (Expr *) right;
+	else if (forecast_is_condition_column(table, rel->relid, right, &condition->column) &&
+			 is_usable_value(root, left, rel))
+		condition->value = (Expr *) left;
 	else
 		return false;
 	return true;
+}
+
+/* column = ANY (values), column <> ALL (values); IN and NOT IN become these. */
+static bool
+read_array_comparison(PlannerInfo *root, RelOptInfo *rel, const ForecastTable *table,
+					  ScalarArrayOpExpr *clause, ForecastCondition *condition)
+{
+	Node *left = linitial(clause->args);
+	Node *right = lsecond(clause->args);
+
+	if (!is_text_comparison(clause->opno, clause->inputcollid, &condition->negated) ||
+		clause->useOr == condition->negated ||
+		!forecast_is_condition_column(table, rel->relid, left, &condition->column) ||
+		!is_usable_value(root, right, rel))
+		return false;
+	condition->is_array = true;
+	condition->value = (Expr *) right;
+	return true;
+}
+
+/*
+ * Reads a clause as a condition, if it is one.  Clauses that must not be
+ * evaluated before others (row level security, security barrier views) are left
+ * alone.
+ */
+static bool
+read_condition(PlannerInfo *root, RelOptInfo *rel, const ForecastTable *table,
+			   RestrictInfo *rinfo, ForecastCondition *condition)
+{
+	Node *clause = (Node *) rinfo->clause;
+	bool known;
+
+	if (rinfo->pseudoconstant || !restriction_is_securely_promotable(rinfo, rel))
+		return false;
+	known = (is_opclause(clause) && list_length(((OpExpr *) clause)->args) == 2 &&
+			 read_comparison(root, rel, table, (OpExpr *) clause, condition)) ||
+			(IsA(clause, ScalarArrayOpExpr) &&
+			 read_array_comparison(root, rel, table, (ScalarArrayOpExpr *) clause,
+								   condition));
+	if (!known)
+		return false;
+	condition->field = forecast_table_field(table, condition->column->varattno);
+	condition->rinfo = rinfo;
+	return forecast_is_key(table, condition) || forecast_is_filter(condition);
+}
+
+/*
+ * Those of the clauses that are conditions, as a list of ForecastCondition,
+ * palloc'd.
+ */
+List *
+forecast_conditions(PlannerInfo *root, RelOptInfo *rel, const ForecastTable *table,
+					List *rinfos)
+{
+	List *conditions = NIL;
+	ListCell *cell;
+
+	foreach(cell, rinfos)
+	{
+		ForecastCondition condition;
+
+		if (read_condition(root, rel, table, lfirst_node(RestrictInfo, cell), &condition))
+		{
+			ForecastCondition *copy = palloc(sizeof(condition));
+
+			*copy = condition;
+			conditions = lappend(conditions, copy);
+		}
+	}
+	return conditions;
+}
+
+/*
+ * Does a describe call answer the condition?
+ */
+bool
+forecast_is_key(const ForecastTable *table, const ForecastCondition *condition)
+{
+	return condition->field == forecast_arn_field(table->resource) && !condition->negated;
+}
+
+/*
+ * Is the condition a filter of the list?
+ */
+bool
+forecast_is_filter(const ForecastCondition *condition)
+{
+	return condition->field->filter != NULL;
+}
+
+/*
+ * Does the filter tell the field's value in each row?  One that may change while
+ * pages are read is told by the rows only.
+ */
+bool
+forecast_fixes_field(const ForecastCondition *condition)
+{
+	return forecast_is_filter(condition) && !condition->negated &&
+		   condition->field->constant;
+}
+
+/*
+ * Is the condition left to the service?  To check again that a field which a
+ * list does not show is not some value would take a describe call for each row.
+ * Such fields are never NULL.
+ */
+bool
+forecast_is_remote_only(const ForecastCondition *condition)
+{
+	return forecast_is_filter(condition) && condition->negated &&
+		   condition->field->constant && !condition->field->listed;
 }

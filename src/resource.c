@@ -1,7 +1,7 @@
 /*
  * resource.c
- *		The service as data: one table of resources, each with its operation, its
- *		ARN and its columns.
+ *		The service as data: one table of resources, each with its operations,
+ *		its ARN and its columns.
  *
  * Adding a resource is adding rows here.  The contents are those of the
  * published service model, API version 2018-06-26.
@@ -16,24 +16,33 @@ const AwsService forecast_service = {.title = "Amazon Forecast",
 									 .target_prefix = "AmazonForecast"};
 
 static const ForecastField predictor_backtest_export_job_fields[] = {
-	{"predictor_backtest_export_job_arn", "PredictorBacktestExportJobArn", FORECAST_TEXT},
+	{"predictor_backtest_export_job_arn", "PredictorBacktestExportJobArn", FORECAST_TEXT,
+	 .listed = true, .constant = true},
 	{"predictor_backtest_export_job_name", "PredictorBacktestExportJobName",
-	 FORECAST_TEXT},
-	{"predictor_arn", "PredictorArn", FORECAST_TEXT},
-	{"destination_s3_path", "Destination.S3Config.Path", FORECAST_TEXT},
-	{"destination_s3_role_arn", "Destination.S3Config.RoleArn", FORECAST_TEXT},
-	{"destination_s3_kms_key_arn", "Destination.S3Config.KMSKeyArn", FORECAST_TEXT},
-	{"message", "Message", FORECAST_TEXT},
-	{"status", "Status", FORECAST_TEXT},
-	{"creation_time", "CreationTime", FORECAST_TIMESTAMP},
-	{"last_modification_time", "LastModificationTime", FORECAST_TIMESTAMP},
-	{"format", "Format", FORECAST_TEXT},
+	 FORECAST_TEXT, .listed = true, .constant = true},
+	{"predictor_arn", "PredictorArn", FORECAST_TEXT, .filter = "PredictorArn",
+	 .constant = true},
+	{"destination_s3_path", "Destination.S3Config.Path", FORECAST_TEXT, .listed = true,
+	 .constant = true},
+	{"destination_s3_role_arn", "Destination.S3Config.RoleArn", FORECAST_TEXT,
+	 .listed = true, .constant = true},
+	{"destination_s3_kms_key_arn", "Destination.S3Config.KMSKeyArn", FORECAST_TEXT,
+	 .listed = true, .constant = true},
+	{"message", "Message", FORECAST_TEXT, .listed = true},
+	{"status", "Status", FORECAST_TEXT, .listed = true, .filter = "Status"},
+	{"creation_time", "CreationTime", FORECAST_TIMESTAMP, .listed = true,
+	 .constant = true},
+	{"last_modification_time", "LastModificationTime", FORECAST_TIMESTAMP,
+	 .listed = true},
+	{"format", "Format", FORECAST_TEXT, .constant = true},
 };
 
 const ForecastResource forecast_resources[] = {
 	{.name = "predictor_backtest_export_jobs",
 	 .describe = "DescribePredictorBacktestExportJob",
 	 .arn_member = "PredictorBacktestExportJobArn",
+	 .list = "ListPredictorBacktestExportJobs",
+	 .list_member = "PredictorBacktestExportJobs",
 	 .fields = predictor_backtest_export_job_fields,
 	 .nfields = lengthof(predictor_backtest_export_job_fields)},
 };
@@ -50,6 +59,15 @@ forecast_resource_by_name(const char *name)
 		if (strcmp(forecast_resources[i].name, name) == 0)
 			return &forecast_resources[i];
 	return NULL;
+}
+
+/*
+ * The field that holds the ARN.
+ */
+const ForecastField *
+forecast_arn_field(const ForecastResource *resource)
+{
+	return forecast_field_by_path(resource, resource->arn_member);
 }
 
 /*

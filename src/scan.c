@@ -1,62 +1,52 @@
 /*
  * scan.c
- *		Executing a scan: the key is computed, the resource is described, the
- *		answer becomes a row.
+ *		Executing a scan: the conditions' values are computed, the service is asked,
+ *		its answers become rows.
  *
- * A scan returns at most one row for each key.  It does not begin before its
- * first row is asked for: until then neither credentials nor a user mapping are
- * needed, and a NULL key never needs them.
+ * A scan does not begin before its first row is asked for: until then neither
+ * credentials nor a user mapping are needed, and a NULL key never needs them.
+ * There are three who ask: the executor, which waits; an Append node, which waits
+ * for several scans at once (ForeignAsync*); and a lookup join (forecast_lookup_*).
  */
 #include "postgres.h"
 
+#include "executor/execAsync.h"
 #include "executor/executor.h"
+#include "executor/instrument.h"
 #include "foreign/foreign.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "utils/builtins.h"
+#include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "answers.h"
+#include "aws/waiter.h"
 #include "compat.h"
+#include "condition.h"
 #include "plan.h"
+#include "row.h"
 #include "scan.h"
-#include "value.h"
 
 typedef struct ForecastScan
 {
-	const ForecastResource *resource;
-	const char *table_name;
-	ExprState *key;  /* NULL: the query gave none */
-	const char *arn; /* what the row is asked for by, for error context */
-	bool done;       /* has this key been answered? */
+	ForecastScanPlan plan;
+	ForecastTuning tuning;
+	ForecastConditions *conditions;
+	ForecastRowMaker *maker;
+	ForecastCounters counters;
+	ForecastSource source; /* its user is NULL before the first call */
 
 	Oid userid; /* whose mapping is used */
 	Oid serverid;
-	UserMapping *user; /* NULL before the first call */
 
-	int ncolumns;
-	ForecastColumn *columns;   /* those the query needs */
-	ForecastColumn *current;   /* the one being converted, for error context */
-	MemoryContext row_context; /* the answer and the row's values */
+	MemoryContext feed_context; /* the feed, and what it asks for */
+	ForecastFeed *feed;         /* NULL: not begun, or at its end */
+	bool begun;
+	MemoryContext row_context; /* the row's values */
+
+	bool async;        /* is an Append asking, that must not be kept waiting? */
+	bool waiting;      /* if so: are there rows to come yet? */
+	AwsWaiter *waiter; /* what the Append waits for, NULL: never did */
 } ForecastScan;
-
-static void
-prepare_columns(ForecastScan *scan, const ForecastScanPlan *plan, TupleDesc desc)
-{
-	int n = list_length(plan->attnos);
-
-	scan->ncolumns = n;
-	scan->columns = palloc0(sizeof(ForecastColumn) * n);
-	for (int i = 0; i < n; i++)
-	{
-		const ForecastField *field = &plan->resource
-										  ->fields[list_nth_int(plan->fields, i)];
-		AttrNumber attno = list_nth_int(plan->attnos, i);
-
-		forecast_column_prepare(&scan->columns[i], field, TupleDescAttr(desc, attno - 1));
-	}
-}
 
 /*
  * FDW callback: sets the scan up, without touching the network.
@@ -67,183 +57,327 @@ forecastBeginForeignScan(ForeignScanState *node, int eflags)
 	ForeignScan *plan_node = castNode(ForeignScan, node->ss.ps.plan);
 	Relation relation = node->ss.ss_currentRelation;
 	EState *estate = node->ss.ps.state;
-	ForecastScanPlan plan;
+	ForeignTable *table;
 	ForecastScan *scan;
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 
-	forecast_scan_plan_unpack(&plan, plan_node);
 	scan = palloc0(sizeof(ForecastScan));
-	scan->resource = plan.resource;
-	scan->table_name = RelationGetRelationName(relation);
-	if (plan_node->fdw_exprs != NIL)
-		scan->key = ExecInitExpr(linitial(plan_node->fdw_exprs), &node->ss.ps);
+	forecast_scan_plan_unpack(&scan->plan, plan_node);
+	scan->conditions = forecast_conditions_begin(&scan->plan, plan_node->fdw_exprs,
+												 &node->ss.ps);
+	scan->maker = forecast_row_maker(relation, scan->plan.resource, scan->plan.attnos,
+									 scan->plan.fields);
+
+	table = GetForeignTable(RelationGetRelid(relation));
+	scan->serverid = table->serverid;
+	forecast_read_tuning(&scan->tuning, GetForeignServer(table->serverid), table);
 
 	/* As in postgres_fdw: the owner of a view, not whoever reads it. */
 	scan->userid = forecast_check_as_user(plan_node, estate);
 	if (!OidIsValid(scan->userid))
 		scan->userid = GetUserId();
-	scan->serverid = GetForeignTable(RelationGetRelid(relation))->serverid;
 
-	prepare_columns(scan, &plan, RelationGetDescr(relation));
+	scan->source.resource = scan->plan.resource;
+	scan->source.tuning = &scan->tuning;
+	scan->source.limit = scan->plan.limit;
+	scan->source.counters = &scan->counters;
+	scan->feed_context = AllocSetContextCreate(estate->es_query_cxt, "forecast_fdw feed",
+											   ALLOCSET_SMALL_SIZES);
 	scan->row_context = AllocSetContextCreate(estate->es_query_cxt, "forecast_fdw row",
 											  ALLOCSET_SMALL_SIZES);
 	node->fdw_state = scan;
 }
 
-/* Error context callback: says for what, and for which column, it was. */
+/* The mapping and the statement are needed now, and kept for as long as it runs. */
 static void
-add_error_context(void *arg)
+prepare_source(ForecastScan *scan, EState *estate)
 {
-	const ForecastScan *scan = arg;
+	MemoryContext caller;
 
-	if (scan->arn == NULL)
-		errcontext("key of foreign table \"%s\"", scan->table_name);
-	else if (scan->current)
-		errcontext("column reading field \"%s\" of foreign table \"%s\", %s \"%s\"",
-				   scan->current->field->path, scan->table_name,
-				   scan->resource->arn_member, scan->arn);
-	else
-		errcontext("scan of foreign table \"%s\", %s \"%s\"", scan->table_name,
-				   scan->resource->arn_member, scan->arn);
-}
-
-static void
-report_missing_key(const ForecastScan *scan)
-{
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_EXECUTION),
-		 errmsg("foreign table \"%s\" can only be read by %s", scan->table_name,
-				scan->resource->arn_member),
-		 errhint(
-			 "Add a condition \"column = value\" on the column that reads this field; the column must be of type text. Several values can be joined, as from unnest(ARRAY[...]).")));
-}
-
-/* Computes the key in the row context; NULL if it is NULL. */
-static const char *
-compute_key(ForecastScan *scan, ExprContext *econtext)
-{
-	bool isnull;
-	Datum value = ExecEvalExprSwitchContext(scan->key, econtext, &isnull);
-
-	return isnull ? NULL : TextDatumGetCString(value);
-}
-
-/* An answer must be about what was asked, or the row would vanish silently. */
-static void
-check_answer(const ForecastScan *scan, const cJSON *answer)
-{
-	const char *arn = cJSON_GetStringValue(
-		forecast_member(answer, scan->resource->arn_member));
-
-	if (arn == NULL ||
-		strcmp(pg_any_to_server(arn, strlen(arn), PG_UTF8), scan->arn) != 0)
-		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-						errmsg("answer to %s is not about the ARN that was asked for",
-							   scan->resource->describe)));
-}
-
-/* The mapping of the user the scan runs as, kept for as long as the query. */
-static UserMapping *
-scan_user(ForecastScan *scan, EState *estate)
-{
-	if (scan->user == NULL)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
-
-		scan->user = GetUserMapping(scan->userid, scan->serverid);
-		MemoryContextSwitchTo(caller);
-	}
-	return scan->user;
-}
-
-/* Stores the answer as the slot's row. */
-static void
-fill_slot(ForecastScan *scan, TupleTableSlot *slot, const cJSON *answer)
-{
-	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
-	for (int i = 0; i < scan->ncolumns; i++)
-	{
-		ForecastColumn *column = &scan->columns[i];
-
-		scan->current = column;
-		slot->tts_values[column->attno - 1] =
-			forecast_column_value(column, answer, &slot->tts_isnull[column->attno - 1]);
-	}
-	scan->current = NULL;
-	ExecStoreVirtualTuple(slot);
-}
-
-/* Describes the resource that the key names, and stores it as a row if it is. */
-static void
-look_up(ForecastScan *scan, ForeignScanState *node, TupleTableSlot *slot)
-{
-	EState *estate = node->ss.ps.state;
-	const cJSON *answer;
-
-	scan->arn = compute_key(scan, node->ss.ps.ps_ExprContext);
-	if (scan->arn == NULL || !forecast_is_possible_arn(scan->arn))
+	if (scan->source.user)
 		return;
-	answer = forecast_describe(forecast_statement_answers(estate),
-							   scan_user(scan, estate), scan->resource, scan->arn);
-	if (answer == NULL)
-		return;
-	check_answer(scan, answer);
-	fill_slot(scan, slot, answer);
+	caller = MemoryContextSwitchTo(estate->es_query_cxt);
+	scan->source.answers = forecast_statement_answers(estate);
+	scan->source.user = GetUserMapping(scan->userid, scan->serverid);
+	MemoryContextSwitchTo(caller);
 }
 
 /*
- * FDW callback: the next row, which is the first or none.
+ * What is to be read, in the current memory context; NULL if that is nothing.
+ * key is what a lookup join looks up, or NULL.
+ */
+static ForecastFeed *
+open_feed(ForecastScan *scan, ForeignScanState *node, const char *key)
+{
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	List *arns = NIL;
+	List *lists = NIL;
+
+	if (scan->plan.mode == FORECAST_SCAN_DESCRIBE)
+		arns = forecast_condition_keys(scan->conditions, econtext);
+	else if (scan->plan.lookup == forecast_arn_field(scan->plan.resource))
+		arns = forecast_is_possible_arn(key) ? list_make1(pstrdup(key)) : NIL;
+	else
+		lists = forecast_condition_lists(scan->conditions, econtext, key);
+	if (arns == NIL && lists == NIL)
+		return NULL;
+
+	prepare_source(scan, node->ss.ps.state);
+	return arns ? forecast_feed_describe(&scan->source, arns) :
+				  forecast_feed_list(&scan->source, lists,
+									 scan->plan.describe_fields != NIL);
+}
+
+/* Begins the scan if that has not been done. */
+static void
+begin_feed(ForecastScan *scan, ForeignScanState *node)
+{
+	MemoryContext caller;
+
+	if (scan->begun)
+		return;
+	caller = MemoryContextSwitchTo(scan->feed_context);
+	scan->feed = open_feed(scan, node, NULL);
+	MemoryContextSwitchTo(caller);
+	scan->begun = true;
+}
+
+/* Ends it, and gives up what it waits for. */
+static void
+end_feed(ForecastScan *scan)
+{
+	scan->feed = NULL;
+	MemoryContextReset(scan->feed_context);
+}
+
+/*
+ * The feed's next row, as the scan's slot, if there is one without waiting.  The
+ * row context is the current one.
+ */
+static ForecastProgress
+next_row(ForecastScan *scan, ForeignScanState *node, ForecastFeed *feed)
+{
+	const cJSON *answer;
+	ForecastProgress progress = forecast_feed_next(feed, &scan->maker->arn, &answer);
+
+	if (progress == FORECAST_ROW)
+		forecast_row_store(scan->maker, node->ss.ss_ScanTupleSlot, answer);
+	return progress;
+}
+
+/* One attempt to get the next row. */
+static ForecastProgress
+advance(ForecastScan *scan, ForeignScanState *node)
+{
+	ForecastProgress progress;
+
+	MemoryContextReset(scan->row_context);
+	begin_feed(scan, node);
+	if (scan->feed == NULL)
+		return FORECAST_END;
+	progress = next_row(scan, node, scan->feed);
+	if (progress == FORECAST_END)
+		end_feed(scan);
+	else if (progress == FORECAST_WAIT && !scan->async)
+		aws_client_wait(forecast_feed_client(scan->feed));
+	return progress;
+}
+
+/*
+ * FDW callback: the next row.  To an Append that waits for other scans as well,
+ * an empty slot may also mean that there is none yet.
  */
 TupleTableSlot *
 forecastIterateForeignScan(ForeignScanState *node)
 {
 	ForecastScan *scan = node->fdw_state;
-	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
-	ErrorContextCallback context;
-	MemoryContext caller;
+	MemoryContext caller = MemoryContextSwitchTo(scan->row_context);
+	ForecastProgress progress;
 
-	ExecClearTuple(slot);
-	if (scan->done)
-		return slot;
-	if (scan->key == NULL)
-		report_missing_key(scan);
-
-	scan->done = true;
-	scan->arn = NULL;
-	MemoryContextReset(scan->row_context);
-	caller = MemoryContextSwitchTo(scan->row_context);
-	context.callback = add_error_context;
-	context.arg = scan;
-	context.previous = error_context_stack;
-	error_context_stack = &context;
-	look_up(scan, node, slot);
-	error_context_stack = context.previous;
+	ExecClearTuple(node->ss.ss_ScanTupleSlot);
+	forecast_row_begin(scan->maker);
+	do
+		progress = advance(scan, node);
+	while (progress == FORECAST_WAIT && !scan->async);
+	forecast_row_end(scan->maker);
 	MemoryContextSwitchTo(caller);
-	return slot;
+	scan->waiting = progress == FORECAST_WAIT;
+	return node->ss.ss_ScanTupleSlot;
 }
 
 /*
- * FDW callback: another key may have come.
+ * FDW callback: other values may have come.
  */
 void
 forecastReScanForeignScan(ForeignScanState *node)
 {
 	ForecastScan *scan = node->fdw_state;
 
-	scan->done = false;
+	end_feed(scan);
+	scan->begun = false;
 }
 
 /*
- * FDW callback: the answer is freed at once; the rest goes with the query.
+ * FDW callback: what is under way is given up at once; the rest goes with the
+ * query.
  */
 void
 forecastEndForeignScan(ForeignScanState *node)
 {
 	ForecastScan *scan = node->fdw_state;
 
-	if (scan)
-		MemoryContextDelete(scan->row_context);
+	if (scan == NULL)
+		return;
+	MemoryContextDelete(scan->feed_context);
+	MemoryContextDelete(scan->row_context);
+}
+
+/*
+ * What the scan has asked so far; NULL if it was not executed.
+ */
+const ForecastCounters *
+forecast_scan_counters(ForeignScanState *node)
+{
+	ForecastScan *scan = node->fdw_state;
+
+	return scan ? &scan->counters : NULL;
+}
+
+/* ---- beside other branches of an Append ---- */
+
+/* Answers the request with a row, the end, or that there is none yet. */
+static void
+respond(AsyncRequest *request)
+{
+	ForeignScanState *node = (ForeignScanState *) request->requestee;
+	ForecastScan *scan = node->fdw_state;
+	TupleTableSlot *row;
+
+	scan->async = true;
+	scan->waiting = false;
+	row = node->ss.ps.ExecProcNodeReal(&node->ss.ps);
+	scan->async = false;
+
+	if (!TupIsNull(row))
+		ExecAsyncRequestDone(request, row);
+	else if (scan->waiting)
+		ExecAsyncRequestPending(request);
+	else
+		ExecAsyncRequestDone(request, NULL);
+}
+
+/*
+ * FDW callback: the Append needs a row.
+ */
+void
+forecastForeignAsyncRequest(AsyncRequest *request)
+{
+	respond(request);
+}
+
+/*
+ * FDW callback: the Append is about to wait, and asks for what.
+ */
+void
+forecastForeignAsyncConfigureWait(AsyncRequest *request)
+{
+	ForeignScanState *node = (ForeignScanState *) request->requestee;
+	ForecastScan *scan = node->fdw_state;
+	WaitEventSet *set = ((AppendState *) request->requestor)->as_eventset;
+	int fd;
+
+	if (scan->waiter == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+
+		scan->waiter = aws_waiter_create();
+		MemoryContextSwitchTo(caller);
+	}
+	fd = aws_waiter_watch(scan->waiter, forecast_feed_client(scan->feed),
+						  forecast_feed_can_advance(scan->feed));
+	AddWaitEventToSet(set, WL_SOCKET_READABLE, fd, NULL, request);
+}
+
+/*
+ * FDW callback: the Append has seen that something happened.
+ */
+void
+forecastForeignAsyncNotify(AsyncRequest *request)
+{
+	ForecastScan *scan = ((ForeignScanState *) request->requestee)->fdw_state;
+
+	aws_client_advance(forecast_feed_client(scan->feed));
+	respond(request);
+}
+
+/* ---- driven by a lookup join ---- */
+
+/*
+ * How the table is to be read.
+ */
+const ForecastTuning *
+forecast_scan_tuning(ForeignScanState *node)
+{
+	return &((ForecastScan *) node->fdw_state)->tuning;
+}
+
+/*
+ * A stream of the rows with that key, in the current memory context; NULL if
+ * there can be none.  Nothing is asked yet.
+ */
+ForecastFeed *
+forecast_lookup_open(ForeignScanState *node, const char *key)
+{
+	return open_feed(node->fdw_state, node, key);
+}
+
+/*
+ * The stream's next row, if there is one without waiting.  *row is NULL if the
+ * scan's own conditions drop it; it is valid until the next call.  key is what
+ * the stream was opened with.
+ */
+ForecastProgress
+forecast_lookup_next(ForeignScanState *node, ForecastFeed *feed, const char *key,
+					 TupleTableSlot **row)
+{
+	ForecastScan *scan = node->fdw_state;
+	ExprContext *econtext = node->ss.ps.ps_ExprContext;
+	MemoryContext caller = MemoryContextSwitchTo(scan->row_context);
+	ForecastProgress progress;
+
+	MemoryContextReset(scan->row_context);
+	ResetExprContext(econtext);
+	ExecClearTuple(node->ss.ss_ScanTupleSlot);
+	forecast_row_begin(scan->maker);
+	scan->maker->arn = key;
+	progress = next_row(scan, node, feed);
+	forecast_row_end(scan->maker);
+	MemoryContextSwitchTo(caller);
+
+	*row = NULL;
+	if (progress != FORECAST_ROW)
+		return progress;
+	econtext->ecxt_scantuple = node->ss.ss_ScanTupleSlot;
+	if (ExecQual(node->ss.ps.qual, econtext))
+		*row = node->ss.ps.ps_ProjInfo ? ExecProject(node->ss.ps.ps_ProjInfo) :
+										 node->ss.ss_ScanTupleSlot;
+	else
+		InstrCountFiltered1(node, 1);
+	return progress;
+}
+
+/*
+ * Waits until something happens that the stream may be waiting for.
+ */
+void
+forecast_lookup_wait(ForeignScanState *node, const ForecastFeed *feed, const char *key)
+{
+	ForecastScan *scan = node->fdw_state;
+
+	forecast_row_begin(scan->maker);
+	scan->maker->arn = key;
+	aws_client_wait(forecast_feed_client(feed));
+	forecast_row_end(scan->maker);
 }

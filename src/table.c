@@ -1,20 +1,18 @@
 /*
  * table.c
- *		A foreign table as a view of a resource: which resource it shows, and
- *		which field each of its columns reads.
+ *		A foreign table as a view of a resource: which resource it shows, how
+ *		it is to be read, and which field each of its columns reads.
  */
 #include "postgres.h"
 
 #include "foreign/foreign.h"
 
-#include "option.h"
 #include "table.h"
 
 /* The resource that the table names, or is named after. */
 static const ForecastResource *
-table_resource(Relation relation)
+table_resource(Relation relation, ForeignTable *foreign)
 {
-	ForeignTable *foreign = GetForeignTable(RelationGetRelid(relation));
 	const char *name = forecast_option(foreign->options, "resource");
 	const ForecastResource *resource;
 
@@ -64,10 +62,12 @@ ForecastTable *
 forecast_table_load(Relation relation)
 {
 	TupleDesc desc = RelationGetDescr(relation);
+	ForeignTable *foreign = GetForeignTable(RelationGetRelid(relation));
 	ForecastTable *table = palloc0(offsetof(ForecastTable, fields) +
 								   sizeof(ForecastField *) * desc->natts);
 
-	table->resource = table_resource(relation);
+	table->resource = table_resource(relation, foreign);
+	forecast_read_tuning(&table->tuning, GetForeignServer(foreign->serverid), foreign);
 	table->natts = desc->natts;
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -80,11 +80,10 @@ forecast_table_load(Relation relation)
 }
 
 /*
- * Does this column show the ARN that a row can be asked for by?
+ * The field that a column reads; NULL for the whole row and system columns.
  */
-bool
-forecast_table_is_key(const ForecastTable *table, AttrNumber attno)
+const ForecastField *
+forecast_table_field(const ForecastTable *table, AttrNumber attno)
 {
-	return attno > 0 && attno <= table->natts && table->fields[attno - 1] &&
-		   strcmp(table->fields[attno - 1]->path, table->resource->arn_member) == 0;
+	return attno > 0 && attno <= table->natts ? table->fields[attno - 1] : NULL;
 }

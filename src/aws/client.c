@@ -76,7 +76,8 @@ aws_client_create(const AwsService *service, const AwsClientConfig *config)
 									.ca_bundle = config->ca_bundle,
 									.connect_timeout = config->connect_timeout,
 									.read_timeout = config->read_timeout,
-									.max_response_size = config->max_response_size};
+									.max_response_size = config->max_response_size,
+									.max_connections = config->max_pool_connections};
 
 	client->context = context;
 	cleanup->func = free_client;
@@ -205,6 +206,7 @@ read_answer(AwsCall *call)
 
 	memcpy(text, body, len + 1);
 	aws_json_replace_nul(text);
+	answer->received = aws_exchange_received(exchange);
 	if (aws_exchange_outcome(exchange) == AWS_OUTCOME_ANSWERED &&
 		aws_exchange_status(exchange) / 100 == 2)
 	{
@@ -214,6 +216,8 @@ read_answer(AwsCall *call)
 		{
 			answer->json = json;
 			answer->text = text;
+			/* An error goes on pointing into it. */
+			aws_exchange_release(exchange);
 			return;
 		}
 	}
@@ -221,14 +225,80 @@ read_answer(AwsCall *call)
 }
 
 /*
- * Waits for the call's answer.  Must be called in the memory context the call
- * was started in, in which the answer is allocated.  Throws what an interrupt
- * throws; whatever went wrong with the call itself is in the answer.
+ * Has the call come to an end, so that its answer can be read without waiting?
+ */
+bool
+aws_call_is_done(const AwsCall *call)
+{
+	return aws_exchange_outcome(call->exchange) != AWS_OUTCOME_PENDING;
+}
+
+/*
+ * The client that the call was made with, which lives as long as the call.
+ */
+AwsClient *
+aws_call_client(const AwsCall *call)
+{
+	return call->client;
+}
+
+/*
+ * The answer of a call that is done, to be read once.  Must be called in the
+ * memory context the call was started in, in which the answer is allocated.
+ * Whatever went wrong with the call is in the answer.
  */
 const AwsAnswer *
-aws_call_finish(AwsCall *call)
+aws_call_answer(AwsCall *call)
 {
-	aws_exchange_wait(call->exchange);
+	Assert(aws_call_is_done(call));
 	read_answer(call);
 	return &call->answer;
+}
+
+/*
+ * May another call be started within max_pool_connections?
+ */
+bool
+aws_client_has_room(const AwsClient *client)
+{
+	return aws_transport_has_room(client->transport);
+}
+
+/*
+ * Waits until something happens to one of the client's calls, if there are any.
+ * Throws what an interrupt throws.
+ */
+void
+aws_client_wait(AwsClient *client)
+{
+	aws_transport_wait(client->transport);
+}
+
+/*
+ * Moves the client's calls along without waiting.  Throws what an interrupt
+ * throws.
+ */
+void
+aws_client_advance(AwsClient *client)
+{
+	aws_transport_advance(client->transport);
+}
+
+/*
+ * A descriptor that becomes readable when aws_client_advance() has something to
+ * do, apart from what is due with time.  It is the client's own.
+ */
+int
+aws_client_pollset(const AwsClient *client)
+{
+	return aws_transport_pollset(client->transport);
+}
+
+/*
+ * Milliseconds until aws_client_advance() has something to do; -1: never.
+ */
+long
+aws_client_due(AwsClient *client)
+{
+	return aws_transport_due(client->transport);
 }

@@ -28,6 +28,7 @@ typedef struct AwsClientConfig
 	double connect_timeout; /* seconds */
 	double read_timeout;    /* seconds */
 	int max_response_size;  /* bytes */
+	int max_pool_connections;
 	AwsCredentials credentials;
 } AwsClientConfig;
 
@@ -42,6 +43,7 @@ typedef struct AwsAnswer
 	cJSON *json;      /* the answer, an object; NULL after an error */
 	const char *text; /* the same as JSON text, UTF-8, NUL-terminated */
 	AwsError *error;  /* NULL after an answer */
+	size_t received;  /* bytes of the response */
 } AwsAnswer;
 
 extern AwsClient *
@@ -50,6 +52,14 @@ extern void aws_client_release(AwsClient *client);
 
 extern AwsCall *
 aws_call_start(AwsClient *client, const char *operation, const char *input);
-extern const AwsAnswer *aws_call_finish(AwsCall *call);
+extern bool aws_call_is_done(const AwsCall *call);
+extern AwsClient *aws_call_client(const AwsCall *call);
+extern const AwsAnswer *aws_call_answer(AwsCall *call);
+
+extern bool aws_client_has_room(const AwsClient *client);
+extern void aws_client_wait(AwsClient *client);
+extern void aws_client_advance(AwsClient *client);
+extern int aws_client_pollset(const AwsClient *client);
+extern long aws_client_due(AwsClient *client);
 
 #endif /* AWS_CLIENT_H */

@@ -247,6 +247,8 @@ static const struct
 	{"RequestTimeTooSkewed", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
 	{"ExpiredTokenException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_EXPIRED},
 	{"ExpiredToken", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_EXPIRED},
+	{"InvalidNextTokenException", ERRCODE_FDW_ERROR,
+	 "The list could not be read to its end. Run the query again."},
 	{"InvalidInputException", ERRCODE_INVALID_PARAMETER_VALUE, NULL},
 	{"ValidationException", ERRCODE_INVALID_PARAMETER_VALUE, NULL},
 	{"ResourceInUseException", ERRCODE_OBJECT_IN_USE, HINT_LATER},

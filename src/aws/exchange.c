@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include <fcntl.h>
 #include <math.h>
 
 #include "aws/transport_private.h"
@@ -80,7 +81,25 @@ on_body(char *data, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
+/* A socket of ours is no business of the programs that the server starts. */
+static int
+on_new_socket(void *arg pg_attribute_unused(), curl_socket_t fd,
+			  curlsocktype purpose pg_attribute_unused())
+{
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+}
+
 /* ---- asking ---- */
+
+/* Takes the exchange off the transport.  Signals are blocked. */
+static void
+leave_transport(AwsExchange *exchange)
+{
+	curl_multi_remove_handle(exchange->transport->multi, exchange->easy);
+	exchange->added = false;
+	dlist_delete(&exchange->node);
+	exchange->transport->nexchanges--;
+}
 
 /*
  * Keeps the handle for the next exchange if this one ended well, so that its
@@ -91,7 +110,8 @@ release_handle(AwsExchange *exchange)
 {
 	AwsTransport *transport = exchange->transport;
 
-	if (exchange->outcome != AWS_OUTCOME_ANSWERED || transport->nidle == MAX_IDLE_HANDLES)
+	if (exchange->outcome != AWS_OUTCOME_ANSWERED ||
+		transport->nidle == transport->config.max_connections)
 	{
 		curl_easy_cleanup(exchange->easy);
 		return;
@@ -102,24 +122,33 @@ release_handle(AwsExchange *exchange)
 	transport->idle[transport->nidle++] = exchange->easy;
 }
 
-/* Memory context callback: ends the exchange, whatever its state. */
-static void
-free_exchange(void *arg)
+/*
+ * Ends the exchange, whatever its state, and frees what libcurl holds of it.
+ * Done by itself when its memory context is reset; a second time does nothing.
+ */
+void
+aws_exchange_release(AwsExchange *exchange)
 {
-	AwsExchange *exchange = arg;
-	AwsTransport *transport = exchange->transport;
 	sigset_t saved;
 
 	aws_transport_block_signals(&saved);
 	if (exchange->added)
-		curl_multi_remove_handle(transport->multi, exchange->easy);
-	release_handle(exchange);
+		leave_transport(exchange);
+	if (exchange->easy)
+		release_handle(exchange);
+	exchange->easy = NULL;
 	curl_slist_free_all(exchange->headers);
+	exchange->headers = NULL;
 	aws_transport_restore_signals(&saved);
 	free(exchange->body);
+	exchange->body = NULL;
+}
 
-	dlist_delete(&exchange->node);
-	transport->nexchanges--;
+/* Memory context callback. */
+static void
+free_exchange(void *arg)
+{
+	aws_exchange_release(arg);
 }
 
 static void
@@ -190,6 +219,7 @@ set_common_options(CURL *easy, const AwsTransportConfig *config)
 	SET(easy, CURLOPT_QUICK_EXIT, 1L);
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) ceil(config->connect_timeout * 1000));
 
+	SET(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
 	SET(easy, CURLOPT_PREREQFUNCTION, on_connected);
 	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
 	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -249,8 +279,6 @@ aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *he
 
 	exchange->transport = transport;
 	exchange->last_progress = -1;
-	dlist_push_tail(&transport->exchanges, &exchange->node);
-	transport->nexchanges++;
 	exchange->cleanup.func = free_exchange;
 	exchange->cleanup.arg = exchange;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &exchange->cleanup);
@@ -265,6 +293,11 @@ aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *he
 	if (added != CURLM_OK)
 		out_of_memory();
 	exchange->added = true;
+	dlist_push_tail(&transport->exchanges, &exchange->node);
+	transport->nexchanges++;
+
+	/* On its way at once: who has asked ahead of need does not wait now. */
+	aws_transport_advance(transport);
 	return exchange;
 }
 
@@ -311,8 +344,7 @@ void
 aws_exchange_end(AwsExchange *exchange, AwsOutcome outcome)
 {
 	exchange->outcome = outcome;
-	curl_multi_remove_handle(exchange->transport->multi, exchange->easy);
-	exchange->added = false;
+	leave_transport(exchange);
 }
 
 /*
@@ -333,7 +365,7 @@ aws_exchange_end_with(AwsExchange *exchange, CURLcode code)
 double
 aws_exchange_read_deadline(const AwsExchange *exchange)
 {
-	if (!exchange->added || exchange->last_progress < 0)
+	if (exchange->last_progress < 0)
 		return -1;
 	return exchange->last_progress + exchange->transport->config.read_timeout;
 }
@@ -353,6 +385,15 @@ const char *
 aws_exchange_problem(const AwsExchange *exchange)
 {
 	return exchange->problem;
+}
+
+/*
+ * Bytes of the response so far, headers and body together.
+ */
+size_t
+aws_exchange_received(const AwsExchange *exchange)
+{
+	return exchange->received;
 }
 
 /*

@@ -4,7 +4,7 @@
  *
  * A transport is a pool of keep-alive connections.  An exchange (exchange.c)
  * is one POST on it; any number of exchanges may be under way at once, and
- * waiting for one of them moves all of them along.  Waiting ends early, by an
+ * waiting moves all of them along.  Waiting ends early, by an
  * error, when the backend is asked to cancel or to terminate.
  *
  * Three rules keep libcurl and the backend apart:
@@ -162,7 +162,9 @@ set_up_multi(AwsTransport *transport)
 		curl_multi_setopt(transport->multi, CURLMOPT_SOCKETDATA, transport) != CURLM_OK ||
 		curl_multi_setopt(transport->multi, CURLMOPT_TIMERFUNCTION, on_timer) !=
 			CURLM_OK ||
-		curl_multi_setopt(transport->multi, CURLMOPT_TIMERDATA, transport) != CURLM_OK)
+		curl_multi_setopt(transport->multi, CURLMOPT_TIMERDATA, transport) != CURLM_OK ||
+		curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS,
+						  (long) transport->config.max_connections) != CURLM_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not set up libcurl")));
 
@@ -207,6 +209,8 @@ aws_transport_create(const AwsTransportConfig *config)
 	transport->config.user_agent = MemoryContextStrdup(context, config->user_agent);
 	if (config->ca_bundle)
 		transport->config.ca_bundle = MemoryContextStrdup(context, config->ca_bundle);
+	transport->idle = MemoryContextAlloc(context,
+										 sizeof(CURL *) * config->max_connections);
 
 	aws_transport_reserve_fds(transport, TRANSPORT_FDS);
 	transport->pollset = aws_pollset_create();
@@ -260,13 +264,14 @@ collect_finished(AwsTransport *transport)
 	}
 }
 
+/* Ends the exchanges that have waited too long for a byte.  Signals are blocked. */
 static void
 expire_reads(AwsTransport *transport)
 {
 	double time = aws_transport_now();
-	dlist_iter iter;
+	dlist_mutable_iter iter;
 
-	dlist_foreach(iter, &transport->exchanges)
+	dlist_foreach_modify(iter, &transport->exchanges)
 	{
 		AwsExchange *exchange = dlist_container(AwsExchange, node, iter.cur);
 		double deadline = aws_exchange_read_deadline(exchange);
@@ -276,39 +281,63 @@ expire_reads(AwsTransport *transport)
 	}
 }
 
-/* Lets libcurl work on whatever is ready. */
+/* Lets libcurl work on the sockets that are ready.  Signals are blocked. */
 static void
-drive(AwsTransport *transport)
+drive_sockets(AwsTransport *transport)
 {
 	AwsReadySocket ready[16];
-	int nready = aws_pollset_ready(transport->pollset, ready, lengthof(ready));
+	int nready;
+	int running;
+
+	/* All of them, before any is found to have been silent for too long. */
+	do
+	{
+		nready = aws_pollset_ready(transport->pollset, ready, lengthof(ready));
+		for (int i = 0; i < nready; i++)
+			curl_multi_socket_action(transport->multi, ready[i].fd,
+									 (ready[i].readable ? CURL_CSELECT_IN : 0) |
+										 (ready[i].writable ? CURL_CSELECT_OUT : 0) |
+										 (ready[i].broken ? CURL_CSELECT_ERR : 0),
+									 &running);
+		collect_finished(transport);
+	} while (nready == lengthof(ready));
+}
+
+/*
+ * Moves all exchanges along as far as they get without waiting.  Throws only
+ * what an interrupt throws.
+ */
+void
+aws_transport_advance(AwsTransport *transport)
+{
 	int running;
 	sigset_t saved;
 
+	CHECK_FOR_INTERRUPTS();
 	aws_transport_block_signals(&saved);
-	for (int i = 0; i < nready; i++)
-		curl_multi_socket_action(transport->multi, ready[i].fd,
-								 (ready[i].readable ? CURL_CSELECT_IN : 0) |
-									 (ready[i].writable ? CURL_CSELECT_OUT : 0) |
-									 (ready[i].broken ? CURL_CSELECT_ERR : 0),
-								 &running);
+	drive_sockets(transport);
 	if (transport->wake_up >= 0 && transport->wake_up <= aws_transport_now())
 	{
 		transport->wake_up = -1; /* libcurl sets a new one if it wants one */
 		curl_multi_socket_action(transport->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		collect_finished(transport);
 	}
-	collect_finished(transport);
 	expire_reads(transport);
 	aws_transport_restore_signals(&saved);
 }
 
-/* Milliseconds until something is due, rounded up; -1: nothing is. */
-static long
-time_to_wait(AwsTransport *transport)
+/*
+ * Milliseconds until something is due that no socket tells of, rounded up; -1:
+ * nothing is.  Without exchanges there is nothing to wait for: 0.
+ */
+long
+aws_transport_due(AwsTransport *transport)
 {
 	double due = transport->wake_up;
 	dlist_iter iter;
 
+	if (transport->nexchanges == 0)
+		return 0;
 	dlist_foreach(iter, &transport->exchanges)
 	{
 		double deadline = aws_exchange_read_deadline(
@@ -323,29 +352,44 @@ time_to_wait(AwsTransport *transport)
 }
 
 /*
- * Waits until the exchange has an outcome, moving all others along.  Throws
- * only what an interrupt throws (cancel, terminate, timeouts).
+ * Waits until something happens and moves all exchanges along; where none is
+ * under way, nothing is waited for.  Throws only what an interrupt throws
+ * (cancel, terminate, timeouts).
  */
 void
-aws_exchange_wait(AwsExchange *exchange)
+aws_transport_wait(AwsTransport *transport)
 {
-	AwsTransport *transport = exchange->transport;
+	long timeout = aws_transport_due(transport);
+	WaitEvent events[3];
 
-	while (exchange->outcome == AWS_OUTCOME_PENDING)
+	if (timeout != 0)
 	{
-		long timeout = time_to_wait(transport);
-		WaitEvent events[3];
+		int n = WaitEventSetWait(transport->wait_set, timeout, events, lengthof(events),
+								 PG_WAIT_EXTENSION);
 
-		if (timeout != 0)
-		{
-			int n = WaitEventSetWait(transport->wait_set, timeout, events,
-									 lengthof(events), PG_WAIT_EXTENSION);
-
-			for (int i = 0; i < n; i++)
-				if (events[i].events & WL_LATCH_SET)
-					ResetLatch(MyLatch);
-		}
-		CHECK_FOR_INTERRUPTS();
-		drive(transport);
+		for (int i = 0; i < n; i++)
+			if (events[i].events & WL_LATCH_SET)
+				ResetLatch(MyLatch);
 	}
+	aws_transport_advance(transport);
+}
+
+/*
+ * May another exchange begin without more connections than the pool is meant to
+ * have?
+ */
+bool
+aws_transport_has_room(const AwsTransport *transport)
+{
+	return transport->nexchanges < transport->config.max_connections;
+}
+
+/*
+ * A descriptor, of the transport's own, that is readable when a socket is ready.
+ * When aws_transport_due() says so, something is to be done without it.
+ */
+int
+aws_transport_pollset(const AwsTransport *transport)
+{
+	return transport->pollset;
 }

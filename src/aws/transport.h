@@ -20,6 +20,7 @@ typedef struct AwsTransportConfig
 	double connect_timeout;   /* seconds, for name, TCP and TLS together */
 	double read_timeout;      /* seconds without a byte from the server */
 	size_t max_response_size; /* bytes, headers and body together */
+	int max_connections;      /* kept open, and exchanges meant to be under way */
 } AwsTransportConfig;
 
 /* How an exchange ended. */
@@ -43,12 +44,18 @@ extern void aws_transport_close(AwsTransport *transport);
 extern AwsExchange *
 aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *headers,
 				   int nheaders, const char *body, size_t body_len);
-extern void aws_exchange_wait(AwsExchange *exchange);
+extern void aws_transport_wait(AwsTransport *transport);
+extern void aws_transport_advance(AwsTransport *transport);
+extern bool aws_transport_has_room(const AwsTransport *transport);
+extern int aws_transport_pollset(const AwsTransport *transport);
+extern long aws_transport_due(AwsTransport *transport);
 
 extern AwsOutcome aws_exchange_outcome(const AwsExchange *exchange);
 extern const char *aws_exchange_problem(const AwsExchange *exchange);
+extern size_t aws_exchange_received(const AwsExchange *exchange);
 extern long aws_exchange_status(const AwsExchange *exchange);
 extern const char *aws_exchange_header(const AwsExchange *exchange, const char *name);
 extern const char *aws_exchange_body(const AwsExchange *exchange, size_t *len);
+extern void aws_exchange_release(AwsExchange *exchange);
 
 #endif /* AWS_TRANSPORT_H */

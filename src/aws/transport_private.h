@@ -17,9 +17,6 @@
  * by which libcurl wakes itself. */
 #define TRANSPORT_FDS 3
 
-/* How many handles are kept for later exchanges. */
-#define MAX_IDLE_HANDLES 16
-
 struct AwsTransport
 {
 	MemoryContext context; /* holds this struct and what it points to */
@@ -30,10 +27,10 @@ struct AwsTransport
 	WaitEventSet *wait_set; /* latch, postmaster death, pollset */
 	double wake_up;         /* when libcurl wants to be called; < 0: never */
 
-	CURL *idle[MAX_IDLE_HANDLES]; /* handles with the common options set */
+	CURL **idle; /* up to max_connections handles with the common options set */
 	int nidle;
 
-	dlist_head exchanges; /* those not freed yet */
+	dlist_head exchanges; /* those under way */
 	int nexchanges;
 	int reserved_fds; /* external descriptors reserved with fd.c */
 };
@@ -41,11 +38,11 @@ struct AwsTransport
 struct AwsExchange
 {
 	AwsTransport *transport;
-	dlist_node node; /* in transport->exchanges */
+	dlist_node node; /* in transport->exchanges while it is under way */
 	MemoryContextCallback cleanup;
 
-	CURL *easy;
-	bool added; /* is easy in transport->multi? */
+	CURL *easy; /* NULL once released */
+	bool added; /* under way: easy is in transport->multi */
 	struct curl_slist *headers;
 	char problem[CURL_ERROR_SIZE];
 
