@@ -30,6 +30,7 @@ our @EXPORT = qw(
   attempt await begin_query create_server job_arn new_cluster open_session
   serve unused_port
 );
+our @EXPORT_OK = qw(generated_jobs holdings is_flat predictor_arn reset_peak peak_kB);
 
 # The keys that the simulator accepts, of the examples in AWS's documentation.
 use constant ACCESS_KEY_ID     => 'AKIAIOSFODNN7EXAMPLE';
@@ -82,6 +83,30 @@ sub job_arn
 	my ($name) = @_;
 	return 'arn:aws:forecast:eu-west-1:123456789012:predictor-backtest-export-job/'
 	  . $name;
+}
+
+# ARNs of the predictors of generated jobs: "predictor_1" and so on.
+sub predictor_arn
+{
+	my ($number) = @_;
+	return "arn:aws:forecast:eu-west-1:123456789012:predictor/predictor_$number";
+}
+
+# A fixture of so many jobs, "job_1" and so on, and of nothing else.  They belong
+# to the predictors in turn, and the statuses take turns within a predictor.
+sub generated_jobs
+{
+	my ($count, $predictors) = @_;
+	return {
+		PredictorBacktestExportJobs => [],
+		Generate                    => {
+			PredictorBacktestExportJobs => {
+				count      => $count,
+				predictors => $predictors,
+				statuses   => [ 'ACTIVE', 'CREATE_FAILED' ]
+			}
+		}
+	};
 }
 
 # What a simulator holds unless it is told otherwise.
@@ -200,6 +225,13 @@ sub fault
 {
 	my ($self, @faults) = @_;
 	return $self->control('POST', 'faults', \@faults);
+}
+
+# Holds every answer back for so many milliseconds from now on.
+sub latency
+{
+	my ($self, $milliseconds) = @_;
+	return $self->control('POST', 'latency', { ms => $milliseconds });
 }
 
 sub add_fixture
@@ -342,6 +374,68 @@ sub begin_query
 	$session->query_until(qr/begun/, "\\echo begun\n$sql\n;\n");
 	return;
 }
+
+# --- what a backend holds ---------------------------------------------------
+
+# What may come and go between two looks, in kB: malloc's and PostgreSQL's caches.
+use constant SLACK_KB => 1024;
+
+# What the session's backend holds now: descriptors, memory contexts, memory.
+sub holdings
+{
+	my ($session) = @_;
+	my $proc = "/proc/$session->{backend}";
+	my %held;
+
+	# Not the files of PostgreSQL's own: those it keeps open as it likes.
+	$held{descriptors} =
+	  grep { (readlink($_) // '') =~ /^(?:socket|anon_inode|pipe):/ } glob "$proc/fd/*";
+	($held{resident}) = slurp_file("$proc/status") =~ /^VmRSS:\s+(\d+) kB/m;
+
+	# The caches of catalogs are not ours, and grow as they are used.
+	($held{contexts}, $held{ours}, $held{ours_kB}) = split /\|/,
+	  $session->query_safe(q{
+		SELECT sum(total_bytes) / 1024,
+		  count(*) FILTER (WHERE name LIKE 'forecast_fdw%'),
+		  coalesce(sum(total_bytes) FILTER (WHERE name LIKE 'forecast_fdw%'), 0) / 1024
+		FROM pg_backend_memory_contexts
+		WHERE name NOT LIKE '%Cache%' AND name <> 'index info'});
+	return \%held;
+}
+
+# Tests that a backend holds no more $after than $before.
+sub is_flat
+{
+	my ($before, $after, $what) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	note("$what: " . join ', ', map { "$_ $before->{$_} -> $after->{$_}" } sort keys %$after);
+	is($after->{descriptors}, $before->{descriptors}, "$what: descriptors");
+	is($after->{ours},        $before->{ours},        "$what: our memory contexts");
+	cmp_ok($after->{ours_kB}, '<=', $before->{ours_kB} + 8, "$what: their size");
+	cmp_ok($after->{contexts}, '<=', $before->{contexts} + SLACK_KB, "$what: all contexts");
+	cmp_ok($after->{resident}, '<=', $before->{resident} + SLACK_KB, "$what: resident memory");
+	return;
+}
+
+# The peak of the backend's resident memory counts from now on.
+sub reset_peak
+{
+	my ($session) = @_;
+	append_to_file("/proc/$session->{backend}/clear_refs", "5\n");
+	return;
+}
+
+# That peak, in kB.
+sub peak_kB
+{
+	my ($session) = @_;
+	my ($peak) =
+	  slurp_file("/proc/$session->{backend}/status") =~ /^VmHWM:\s+(\d+) kB/m;
+	return $peak;
+}
+
+# --- waiting -----------------------------------------------------------------
 
 # Waits until $condition is true; false if it does not become so.
 sub await
