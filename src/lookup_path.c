@@ -314,9 +314,9 @@ scan_tlist(List *plans, Versions *versions)
 
 /* Callback: the plan of a path. */
 static Plan *
-plan_lookup_join(PlannerInfo *root pg_attribute_unused(),
-				 RelOptInfo *rel pg_attribute_unused(), CustomPath *path, List *tlist,
-				 List *clauses pg_attribute_unused(), List *plans)
+plan_lookup_join(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
+				 CustomPath *path, List *tlist, List *clauses pg_attribute_unused(),
+				 List *plans)
 {
 	CustomScan *scan = makeNode(CustomScan);
 	List *private = path->custom_private;
@@ -326,9 +326,9 @@ plan_lookup_join(PlannerInfo *root pg_attribute_unused(),
 							 list_nth(private, PATH_MATCH));
 	Versions versions;
 
-	versions.vars = list_concat(pull_var_clause((Node *) tlist, PVC_INCLUDE_PLACEHOLDERS),
-								pull_var_clause((Node *) other,
-												PVC_INCLUDE_PLACEHOLDERS));
+	/* tlist may be empty: a node above has its own put in place of it later. */
+	versions.vars = pull_var_clause((Node *) list_make2(rel->reltarget->exprs, other),
+									PVC_INCLUDE_PLACEHOLDERS);
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = other;
 	scan->flags = path->flags;
