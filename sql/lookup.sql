@@ -27,7 +27,7 @@ SELECT r.id, j.status FROM reports r JOIN jobs j ON j.arn = r.job_arn AND j.crea
 
 -- Keys that are expressions; whole rows; the table's own columns
 SELECT n, j.status FROM unnest(ARRAY['nightly', 'nope', 'energy_load/ad_hoc']) WITH ORDINALITY u(n, i) LEFT JOIN jobs j ON j.arn = arn(n) ORDER BY i;
-SELECT r.id, t.status, (t).name, tableoid::regclass FROM reports r JOIN (SELECT arn, name, status FROM jobs) t ON t.arn = r.job_arn, pg_class c WHERE c.oid = 'pg_class'::regclass AND r.id < 3;
+SELECT r.id, j.tableoid::regclass, (j).status FROM reports r LEFT JOIN aws_forecast.predictor_backtest_export_jobs j ON j.predictor_backtest_export_job_arn = r.job_arn WHERE r.id IN (3, 4);
 SELECT r, j.j FROM reports r JOIN (SELECT arn, x AS j FROM jobs, LATERAL (SELECT name, status) x) j ON j.arn = r.job_arn WHERE r.id = 2;
 
 -- By what lists can be filtered by: one list for each distinct value

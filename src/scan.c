@@ -163,7 +163,12 @@ next_row(ForecastScan *scan, ForeignScanState *node, ForecastFeed *feed)
 	ForecastProgress progress = forecast_feed_next(feed, &scan->maker->arn, &answer);
 
 	if (progress == FORECAST_ROW)
-		forecast_row_store(scan->maker, node->ss.ss_ScanTupleSlot, answer);
+	{
+		TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+		forecast_row_store(scan->maker, slot, answer);
+		slot->tts_tableOid = RelationGetRelid(node->ss.ss_currentRelation);
+	}
 	return progress;
 }
 

@@ -21,7 +21,7 @@ use Time::HiRes qw(time);
 plan skip_all => 'PostgreSQL refuses to run as root' if $> == 0;
 
 use constant DEFAULT_SEED    => 20241103;
-use constant DEFAULT_QUERIES => 376;
+use constant DEFAULT_QUERIES => 705;
 
 my $seed    = $ENV{DIFFERENTIAL_SEED}    // DEFAULT_SEED;
 my $queries = $ENV{DIFFERENTIAL_QUERIES} // DEFAULT_QUERIES;
