@@ -30,6 +30,19 @@ SELECT n, j.status FROM unnest(ARRAY['nightly', 'nope', 'energy_load/ad_hoc']) W
 SELECT r.id, j.tableoid::regclass, (j).status FROM reports r LEFT JOIN aws_forecast.predictor_backtest_export_jobs j ON j.predictor_backtest_export_job_arn = r.job_arn WHERE r.id IN (3, 4);
 SELECT r, j.j FROM reports r JOIN (SELECT arn, x AS j FROM jobs, LATERAL (SELECT name, status) x) j ON j.arn = r.job_arn WHERE r.id = 2;
 
+-- Conditions that need no row: on what is known to be empty, and on what will be known
+SELECT r.id, j.status FROM reports r LEFT JOIN (SELECT * FROM jobs WHERE false) j ON j.arn = r.job_arn WHERE r.id = 1;
+SELECT r.id, j.status FROM reports r LEFT JOIN (SELECT * FROM jobs WHERE now() > '2020-01-01') j ON j.arn = r.job_arn WHERE r.id = 1;
+SELECT r.id, j.status FROM reports r LEFT JOIN jobs j ON j.arn = r.job_arn AND now() < '2020-01-01' WHERE r.id = 1;
+
+-- Expressions that an outer join may make NULL
+SELECT r.id, j.c, upper(j.status) FROM reports r LEFT JOIN (SELECT *, 'c' AS c FROM jobs) j ON j.arn = r.job_arn WHERE r.id > 2;
+SELECT r.id, l.c FROM reports r LEFT JOIN LATERAL (SELECT r.owner || ' ' || j.status AS c FROM jobs j WHERE j.arn = r.job_arn) l ON true WHERE r.id > 2;
+SELECT r.id, x.c FROM reports r LEFT JOIN (SELECT q.id, coalesce(j.status, q.owner) AS c FROM reports q LEFT JOIN jobs j ON j.arn = q.job_arn) x ON x.id = r.id WHERE r.id > 2 ORDER BY r.id;
+
+-- A sub-select in the key is shown by EXPLAIN, too
+SELECT count(*) FROM plan($$ SELECT r.id FROM reports r JOIN jobs j ON j.arn = (r.id IN (SELECT id FROM reports WHERE owner = 'bob'))::text || r.job_arn $$) p WHERE p ~ '^ *SubPlan';
+
 -- By what lists can be filtered by: one list for each distinct value
 CREATE TABLE predictors (name text, predictor_arn text);
 INSERT INTO predictors VALUES ('retail', predictor('retail_demand')), ('energy', predictor('energy_load')),

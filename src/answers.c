@@ -11,9 +11,11 @@
 
 #include "lib/ilist.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/hsearch.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "answers.h"
 #include "aws/json.h"
@@ -29,7 +31,13 @@ struct ForecastAnswer
 	ForecastAnswerKey key;
 	ForecastAnswers *answers;
 	UserMapping *user;
-	double ttl; /* seconds it may be kept for other statements */
+	double ttl;   /* seconds it may be kept for other statements */
+	bool keep;    /* for the rest of the statement, whatever that takes? */
+	int awaiting; /* how many times it is to be read yet */
+	const ForecastCounters *asker; /* who asked, until that was counted */
+
+	TimestampTz asked; /* when it was asked for */
+	uint64 epoch;      /* of the cache then */
 
 	MemoryContext call_context; /* the call and what came of it, NULL: neither */
 	AwsCall *call;              /* NULL: not asked yet, or done */
@@ -45,6 +53,7 @@ struct ForecastAnswers
 	dlist_node node;       /* in all_answers */
 	MemoryContextCallback cleanup;
 	HTAB *entries;
+	Size kept; /* bytes of text */
 };
 
 /* Of all statements under way, the latest first. */
@@ -134,6 +143,13 @@ means_no_such_resource(const AwsError *error)
 	return false;
 }
 
+static void
+keep_text(ForecastAnswer *answer, const char *text)
+{
+	answer->text = MemoryContextStrdup(answer->answers->context, text);
+	answer->answers->kept += strlen(text);
+}
+
 /* Takes the answer from those kept of earlier statements, if it is there. */
 static void
 take_from_cache(ForecastAnswer *answer)
@@ -142,19 +158,20 @@ take_from_cache(ForecastAnswer *answer)
 
 	if (text == NULL)
 		return;
-	answer->text = MemoryContextStrdup(answer->answers->context, text);
+	keep_text(answer, text);
 	answer->done = true;
 }
 
 /*
  * The statement's answer about that ARN, as asked by that user: given already,
- * or yet to be asked for by forecast_answer_start().  ttl: how old it may be, in
- * seconds.  user must live as long as the statement.
+ * or yet to be asked for by forecast_answer_start().  To be read once, with
+ * forecast_answer_json().  ttl: how old it may be, in seconds.  keep: false if it
+ * is hardly of use to anybody else, and may be forgotten once it was read.  user
+ * must live as long as the statement.
  */
 ForecastAnswer *
 forecast_answer(ForecastAnswers *answers, UserMapping *user,
-				const ForecastResource *resource, const char *arn, double ttl,
-				ForecastCounters *counters)
+				const ForecastResource *resource, const char *arn, double ttl, bool keep)
 {
 	ForecastAnswerKey key = {.umid = user->umid, .resource = resource, .arn = arn};
 	ForecastAnswer *answer = hash_search(answers->entries, &key, HASH_FIND, NULL);
@@ -169,10 +186,9 @@ forecast_answer(ForecastAnswers *answers, UserMapping *user,
 		answer->user = user;
 		answer->ttl = ttl;
 		take_from_cache(answer);
-		counters->keys_shared += answer->done;
 	}
-	else
-		counters->keys_shared++;
+	answer->keep = answer->keep || keep;
+	answer->awaiting++;
 	return answer;
 }
 
@@ -191,6 +207,8 @@ start_call(ForecastAnswer *answer, AwsClient *client)
 	appendStringInfo(&input, "{\"%s\":", answer->key.resource->arn_member);
 	escape_json(&input, answer->key.arn);
 	appendStringInfoChar(&input, '}');
+	answer->epoch = forecast_cache_epoch();
+	answer->asked = GetCurrentTimestamp();
 	answer->call = aws_call_start(client, answer->key.resource->describe, input.data);
 	MemoryContextSwitchTo(caller);
 }
@@ -211,7 +229,7 @@ forecast_answer_start(ForecastAnswer *answer, ForecastCounters *counters)
 		return false;
 	start_call(answer, client);
 	counters->calls++;
-	counters->keys_asked++;
+	answer->asker = counters;
 	return true;
 }
 
@@ -224,13 +242,10 @@ read_call(ForecastAnswer *answer, ForecastCounters *counters)
 	answer->fresh = aws_call_answer(answer->call);
 	MemoryContextSwitchTo(caller);
 	counters->bytes += answer->fresh->received;
-	if (answer->fresh->json)
-	{
-		answer->text = MemoryContextStrdup(answer->answers->context, answer->fresh->text);
-		if (answer->ttl > 0)
-			forecast_cache_put(&answer->key, answer->text, answer->fresh->json);
-	}
-	else if (means_no_such_resource(answer->fresh->error))
+	if (answer->fresh->json && answer->ttl > 0)
+		forecast_cache_put(&answer->key, answer->epoch, answer->asked,
+						   answer->fresh->text, answer->fresh->json);
+	if (answer->fresh->error && means_no_such_resource(answer->fresh->error))
 	{
 		answer->fresh = NULL;
 		MemoryContextDelete(answer->call_context);
@@ -298,29 +313,69 @@ check_answer(const ForecastAnswer *answer, const cJSON *json)
 }
 
 /*
- * An answer that is ready, parsed: NULL if there is no such resource.  The tree
- * is freed with the current memory context.  Throws what the service said
- * otherwise.
+ * Will somebody need the answer again?  One that is only read once, as those about
+ * all that a list has, is kept as long as there is memory for it.
+ */
+static bool
+is_worth_keeping(const ForecastAnswer *answer)
+{
+	return answer->keep || answer->awaiting > 0 ||
+		   answer->answers->kept < get_hash_memory_limit();
+}
+
+/* Counts a key as asked by the scan that reads it first if it did so, else shared. */
+static void
+count_key(ForecastAnswer *answer, ForecastCounters *counters)
+{
+	if (answer->asker == counters)
+		counters->keys_asked++;
+	else
+		counters->keys_shared++;
+	answer->asker = NULL;
+	counters->keys_missing += answer->fresh == NULL && answer->text == NULL;
+}
+
+/* Forgets the answer, which nobody awaits. */
+static void
+forget_answer(ForecastAnswer *answer)
+{
+	const char *arn = answer->key.arn;
+
+	hash_search(answer->answers->entries, &answer->key, HASH_REMOVE, NULL);
+	pfree((char *) arn);
+}
+
+/*
+ * Reads an answer that is ready: NULL if there is no such resource.  The tree is
+ * freed with the current memory context.  Throws what the service said otherwise.
+ * The answer must not be used any longer.
  */
 const cJSON *
-forecast_answer_json(ForecastAnswer *answer)
+forecast_answer_json(ForecastAnswer *answer, ForecastCounters *counters)
 {
-	const cJSON *json;
+	const cJSON *json = NULL;
 
 	if (answer->fresh && answer->fresh->error)
 		aws_error_report(answer->fresh->error);
-	if (answer->text == NULL)
-		return NULL;
+	answer->awaiting--;
+	count_key(answer, counters);
 	if (answer->fresh)
 	{
 		/* The first to need it gets the tree that the call has left. */
 		json = answer->fresh->json;
+		check_answer(answer, json);
+		if (is_worth_keeping(answer))
+			keep_text(answer, answer->fresh->text);
 		MemoryContextSetParent(answer->call_context, CurrentMemoryContext);
 		answer->fresh = NULL;
 		answer->call_context = NULL;
+		if (answer->text == NULL)
+			forget_answer(answer);
 	}
-	else
+	else if (answer->text)
+	{
 		json = aws_json_parse(answer->text, strlen(answer->text));
-	check_answer(answer, json);
+		check_answer(answer, json);
+	}
 	return json;
 }

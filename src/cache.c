@@ -28,13 +28,14 @@ typedef struct CacheEntry
 {
 	ForecastAnswerKey key;
 	const char *text;  /* JSON in UTF-8 */
-	TimestampTz since; /* when the answer came */
+	TimestampTz since; /* when it was asked for */
 	bool settled;
 } CacheEntry;
 
 static MemoryContext cache_context = NULL;
 static HTAB *cache_entries = NULL;
 static Size cache_size = 0;
+static uint64 cache_epoch = 0; /* how often all was forgotten on purpose */
 
 PG_FUNCTION_INFO_V1(forecast_fdw_cache_flush);
 
@@ -80,17 +81,33 @@ forecast_answer_hash(const char *name, Size entry_size, MemoryContext context)
 
 /* ---- the cache ---- */
 
-/*
- * Forgets all answers.  Never throws.
- */
-void
-forecast_cache_flush(void)
+static void
+drop_entries(void)
 {
 	/* The hash table goes with its context. */
 	cache_entries = NULL;
 	cache_size = 0;
 	if (cache_context)
 		MemoryContextReset(cache_context);
+}
+
+/*
+ * Forgets all answers, those that are under way included.  Never throws.
+ */
+void
+forecast_cache_flush(void)
+{
+	cache_epoch++;
+	drop_entries();
+}
+
+/*
+ * To be asked for before a question is, for forecast_cache_put().
+ */
+uint64
+forecast_cache_epoch(void)
+{
+	return cache_epoch;
 }
 
 /* Syscache callback: a server or a user mapping changed. */
@@ -156,18 +173,22 @@ is_settled(const cJSON *json)
 }
 
 /*
- * Keeps a copy of an answer, of which text and json are two forms.
+ * Keeps a copy of an answer, of which text and json are two forms, unless all was
+ * forgotten since it was asked for.
  */
 void
-forecast_cache_put(const ForecastAnswerKey *key, const char *text, const cJSON *json)
+forecast_cache_put(const ForecastAnswerKey *key, uint64 epoch, TimestampTz asked,
+				   const char *text, const cJSON *json)
 {
 	CacheEntry *entry;
 	char *kept_arn;
 	char *kept_text;
 	bool found;
 
+	if (epoch != cache_epoch)
+		return;
 	if (cache_size > CACHE_SIZE)
-		forecast_cache_flush();
+		drop_entries();
 	if (cache_entries == NULL)
 		initialize_cache();
 
@@ -179,7 +200,7 @@ forecast_cache_put(const ForecastAnswerKey *key, const char *text, const cJSON *
 		pfree((char *) entry->text);
 	entry->key.arn = kept_arn;
 	entry->text = kept_text;
-	entry->since = GetCurrentTimestamp();
+	entry->since = asked;
 	entry->settled = is_settled(json);
 	cache_size += strlen(text) + strlen(key->arn);
 }

@@ -172,6 +172,7 @@ static void
 run_ahead(ForecastFeed *feed)
 {
 	const ForecastSource *source = feed->source;
+	ForecastAnswer *answer;
 	const char *arn;
 
 	while (!feed->exhausted && feed->n < window(feed))
@@ -181,9 +182,9 @@ run_ahead(ForecastFeed *feed)
 		feed->exhausted = progress == FORECAST_END;
 		if (progress != FORECAST_ROW)
 			break;
-		feed->awaited[(feed->first + feed->n++) % feed->size] =
-			forecast_answer(source->answers, source->user, source->resource, arn,
-							source->tuning->cache_ttl, source->counters);
+		answer = forecast_answer(source->answers, source->user, source->resource, arn,
+								 source->tuning->cache_ttl, feed->requests == NIL);
+		feed->awaited[(feed->first + feed->n++) % feed->size] = answer;
 	}
 	while (
 		feed->started < feed->n &&
@@ -204,17 +205,16 @@ next_answer(ForecastFeed *feed, const char **arn, const cJSON **row)
 		if (feed->n == 0)
 			return feed->exhausted ? FORECAST_END : FORECAST_WAIT;
 		answer = feed->awaited[feed->first];
-		*arn = forecast_answer_arn(answer);
+		*arn = pstrdup(forecast_answer_arn(answer));
 		if (!forecast_answer_ready(answer, feed->source->counters))
 			return FORECAST_WAIT;
 
 		feed->first = (feed->first + 1) % feed->size;
 		feed->n--;
 		feed->started = Max(feed->started - 1, 0);
-		*row = forecast_answer_json(answer);
+		*row = forecast_answer_json(answer, feed->source->counters);
 		if (*row)
 			return FORECAST_ROW;
-		feed->source->counters->keys_missing++;
 	}
 }
 

@@ -165,11 +165,11 @@ begin_join(CustomScanState *node, EState *estate, int eflags)
 	join->inner = castNode(ForeignScanState,
 						   ExecInitNode(lsecond(scan->custom_plans), estate, eflags));
 	node->custom_ps = list_make2(join->outer, join->inner);
+	join->key = ExecInitExpr(list_nth(scan->custom_exprs, LOOKUP_KEY), &node->ss.ps);
+	join->match = ExecInitQual(list_nth(scan->custom_exprs, LOOKUP_MATCH), &node->ss.ps);
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
 
-	join->key = ExecInitExpr(list_nth(scan->custom_exprs, LOOKUP_KEY), &node->ss.ps);
-	join->match = ExecInitQual(list_nth(scan->custom_exprs, LOOKUP_MATCH), &node->ss.ps);
 	outer_desc = ExecGetResultType(join->outer);
 	inner_desc = ExecGetResultType(&join->inner->ss.ps);
 	join->nouter = outer_desc->natts;
@@ -328,23 +328,35 @@ store_outer(LookupJoin *join, TupleTableSlot *outer)
 
 /* Makes an inner row its other columns, NULLs if there is none. */
 static void
-store_inner(LookupJoin *join, MinimalTuple tuple)
+store_inner(LookupJoin *join, TupleTableSlot *inner)
 {
 	TupleTableSlot *slot = join->css.ss.ss_ScanTupleSlot;
 
 	ExecClearTuple(slot);
-	if (tuple)
+	if (inner)
 	{
-		ExecStoreMinimalTuple(tuple, join->inner_slot, false);
-		slot_getallattrs(join->inner_slot);
-		memcpy(slot->tts_values + join->nouter, join->inner_slot->tts_values,
+		slot_getallattrs(inner);
+		memcpy(slot->tts_values + join->nouter, inner->tts_values,
 			   sizeof(Datum) * join->ninner);
-		memcpy(slot->tts_isnull + join->nouter, join->inner_slot->tts_isnull,
+		memcpy(slot->tts_isnull + join->nouter, inner->tts_isnull,
 			   sizeof(bool) * join->ninner);
 	}
 	else
 		memset(slot->tts_isnull + join->nouter, true, sizeof(bool) * join->ninner);
 	ExecStoreVirtualTuple(slot);
+}
+
+/*
+ * Is this the recheck of a joined row, one half of which somebody else has changed?
+ * Then the inner row is that of the joined row, and the inner scan returns it.
+ */
+static bool
+is_recheck(const LookupJoin *join)
+{
+	EPQState *epq = join->css.ss.ps.state->es_epq_active;
+	Index relid = ((Scan *) join->inner->ss.ps.plan)->scanrelid;
+
+	return epq && (epq->relsubs_slot[relid - 1] || epq->relsubs_rowmark[relid - 1]);
 }
 
 /* Puts an outer row into the queue, and its key among those to be asked for. */
@@ -363,7 +375,8 @@ enqueue(LookupJoin *join, TupleTableSlot *outer)
 	econtext->ecxt_scantuple = join->css.ss.ss_ScanTupleSlot;
 	caller = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 	key = ExecEvalExpr(join->key, econtext, &isnull);
-	row->entry = isnull ? NULL : find_entry(join, TextDatumGetCString(key));
+	row->entry = isnull || is_recheck(join) ? NULL :
+											  find_entry(join, TextDatumGetCString(key));
 	MemoryContextSwitchTo(join->context);
 	row->tuple = ExecCopySlotMinimalTuple(outer);
 	MemoryContextSwitchTo(caller);
@@ -430,15 +443,32 @@ next_outer_row(LookupJoin *join)
 	return true;
 }
 
+/* The next inner row with the current outer row's key, NULL after the last. */
+static TupleTableSlot *
+next_inner_row(LookupJoin *join)
+{
+	LookupEntry *entry = join->current->entry;
+
+	if (is_recheck(join))
+	{
+		TupleTableSlot *inner = ExecProcNode(&join->inner->ss.ps);
+
+		return TupIsNull(inner) ? NULL : inner;
+	}
+	if (entry == NULL || join->next == entry->nrows)
+		return NULL;
+	return ExecStoreMinimalTuple(entry->rows[join->next++], join->inner_slot, false);
+}
+
 /* Makes the current outer row and the next inner row that matches it the node's. */
 static bool
 next_match(LookupJoin *join, ExprContext *econtext)
 {
-	LookupEntry *entry = join->current->entry;
+	TupleTableSlot *inner;
 
-	while (entry && join->next < entry->nrows)
+	while ((inner = next_inner_row(join)) != NULL)
 	{
-		store_inner(join, entry->rows[join->next++]);
+		store_inner(join, inner);
 		ResetExprContext(econtext);
 		if (ExecQual(join->match, econtext))
 			return true;
@@ -538,8 +568,8 @@ rescan_join(CustomScanState *node)
 	{
 		MemoryContextReset(join->entry_context);
 		make_entries(join);
-		ExecReScan(&join->inner->ss.ps);
 	}
+	ExecReScan(&join->inner->ss.ps);
 	/* Otherwise ExecProcNode() does it. */
 	if (join->outer->chgParam == NULL)
 		ExecReScan(join->outer);

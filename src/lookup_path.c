@@ -48,13 +48,29 @@ static const CustomPathMethods lookup_path_methods =
 
 /* ---- what can be looked up ---- */
 
-/* Is it one of our foreign tables, that nothing else must be known for? */
+static bool
+has_pseudoconstant(List *rinfos)
+{
+	ListCell *cell;
+
+	foreach(cell, rinfos)
+		if (lfirst_node(RestrictInfo, cell)->pseudoconstant)
+			return true;
+	return false;
+}
+
+/*
+ * Is it one of our foreign tables, that nothing else must be known for?  One that
+ * is known to be empty was not planned; one with a condition that needs no row has
+ * a plan with another node on top.
+ */
 static bool
 is_lookup_table(RelOptInfo *rel)
 {
 	return IS_SIMPLE_REL(rel) && rel->rtekind == RTE_RELATION && rel->fdwroutine &&
 		   rel->fdwroutine->GetForeignPlan == forecastGetForeignPlan &&
-		   bms_is_empty(rel->lateral_relids);
+		   rel->fdw_private && !IS_DUMMY_REL(rel) && bms_is_empty(rel->lateral_relids) &&
+		   !has_pseudoconstant(rel->baserestrictinfo);
 }
 
 /* Is the clause checked on pairs of rows, not on what an outer join made of them? */
@@ -191,17 +207,6 @@ add_lookup_path(PlannerInfo *root, RelOptInfo *joinrel, Path *outer_path,
 	add_path(joinrel, &path->path);
 }
 
-static bool
-has_pseudoconstant(List *rinfos)
-{
-	ListCell *cell;
-
-	foreach(cell, rinfos)
-		if (lfirst_node(RestrictInfo, cell)->pseudoconstant)
-			return true;
-	return false;
-}
-
 /*
  * Adds the lookup joins of two relations, if there can be any.
  */
@@ -324,11 +329,16 @@ plan_lookup_join(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 	/* In the order of ForecastLookupExpr. */
 	List *exprs = list_make3(list_nth(private, PATH_KEY), list_nth(private, PATH_COLUMN),
 							 list_nth(private, PATH_MATCH));
+	List *targets;
 	Versions versions;
 
 	/* tlist may be empty: a node above has its own put in place of it later. */
-	versions.vars = pull_var_clause((Node *) list_make2(rel->reltarget->exprs, other),
-									PVC_INCLUDE_PLACEHOLDERS);
+	targets = list_make2(rel->reltarget->exprs, other);
+	/* ... and those that a placeholder is computed from here. */
+	versions.vars = list_concat(pull_var_clause((Node *) targets,
+												PVC_INCLUDE_PLACEHOLDERS),
+								pull_var_clause((Node *) targets,
+												PVC_RECURSE_PLACEHOLDERS));
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = other;
 	scan->flags = path->flags;

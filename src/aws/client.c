@@ -295,7 +295,8 @@ aws_client_pollset(const AwsClient *client)
 }
 
 /*
- * Milliseconds until aws_client_advance() has something to do; -1: never.
+ * Milliseconds until aws_client_advance() has something to do even if no socket
+ * does.  To be called before a wait.
  */
 long
 aws_client_due(AwsClient *client)

@@ -24,6 +24,7 @@ on_connected(void *arg, char *remote_ip pg_attribute_unused(),
 {
 	AwsExchange *exchange = arg;
 
+	exchange->connected = true;
 	exchange->last_progress = aws_transport_now();
 	return CURL_PREREQFUNC_OK;
 }
@@ -217,7 +218,9 @@ set_common_options(CURL *easy, const AwsTransportConfig *config)
 	/* No signals; and a name still being resolved is left, not waited for. */
 	SET(easy, CURLOPT_NOSIGNAL, 1L);
 	SET(easy, CURLOPT_QUICK_EXIT, 1L);
-	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) ceil(config->connect_timeout * 1000));
+
+	/* Time is ours to count, see aws_exchange_deadline(): libcurl's limit is no limit. */
+	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) INT_MAX);
 
 	SET(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
 	SET(easy, CURLOPT_PREREQFUNCTION, on_connected);
@@ -274,11 +277,13 @@ aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *he
 	sigset_t saved;
 	CURLMcode added;
 
+	aws_transport_forgive_idleness(transport);
+
 	/* A connection for each exchange under way, and for this one. */
 	aws_transport_reserve_fds(transport, TRANSPORT_FDS + transport->nexchanges + 1);
 
 	exchange->transport = transport;
-	exchange->last_progress = -1;
+	exchange->last_progress = aws_transport_now();
 	exchange->cleanup.func = free_exchange;
 	exchange->cleanup.arg = exchange;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &exchange->cleanup);
@@ -302,8 +307,8 @@ aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *he
 }
 
 /*
- * Errors that say more than the phase they came in.  A time-out is always that
- * of the connection: the one for reading is ours, see expire_reads().
+ * Errors that say more than the phase they came in.  Time-outs are ours, but for
+ * those of the kernel.
  */
 static const struct
 {
@@ -334,7 +339,7 @@ outcome_of(const AwsExchange *exchange, CURLcode code)
 	for (size_t i = 0; i < lengthof(code_outcomes); i++)
 		if (code_outcomes[i].code == code)
 			return code_outcomes[i].outcome;
-	return exchange->last_progress < 0 ? AWS_OUTCOME_UNREACHABLE : AWS_OUTCOME_CUT;
+	return exchange->connected ? AWS_OUTCOME_CUT : AWS_OUTCOME_UNREACHABLE;
 }
 
 /*
@@ -359,15 +364,25 @@ aws_exchange_end_with(AwsExchange *exchange, CURLcode code)
 }
 
 /*
- * When this exchange has waited too long for a byte; < 0: it is not waiting for
- * one.
+ * When this exchange has waited too long: for its connection, or for a byte.
  */
 double
-aws_exchange_read_deadline(const AwsExchange *exchange)
+aws_exchange_deadline(const AwsExchange *exchange)
 {
-	if (exchange->last_progress < 0)
-		return -1;
-	return exchange->last_progress + exchange->transport->config.read_timeout;
+	const AwsTransportConfig *config = &exchange->transport->config;
+
+	return exchange->last_progress +
+		   (exchange->connected ? config->read_timeout : config->connect_timeout);
+}
+
+/*
+ * Ends an exchange that has waited too long.  Signals are blocked.
+ */
+void
+aws_exchange_expire(AwsExchange *exchange)
+{
+	aws_exchange_end(exchange, exchange->connected ? AWS_OUTCOME_READ_TIMEOUT :
+													 AWS_OUTCOME_CONNECT_TIMEOUT);
 }
 
 /* ---- what came of it ---- */

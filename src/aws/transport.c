@@ -264,20 +264,36 @@ collect_finished(AwsTransport *transport)
 	}
 }
 
-/* Ends the exchanges that have waited too long for a byte.  Signals are blocked. */
-static void
-expire_reads(AwsTransport *transport)
+/*
+ * What counts for the time-outs is the time spent waiting.  Between two fetches of
+ * a cursor nobody looks after its calls, and that is nobody's fault: the exchanges
+ * get so much longer.  To be called before anything begins or is waited for.
+ */
+void
+aws_transport_forgive_idleness(AwsTransport *transport)
 {
 	double time = aws_transport_now();
+	dlist_iter iter;
+
+	dlist_foreach(iter, &transport->exchanges)
+		dlist_container(AwsExchange, node, iter.cur)->last_progress += time -
+																	   transport->driven;
+	transport->driven = time;
+}
+
+/* Ends the exchanges that have waited too long.  Signals are blocked. */
+static void
+expire_exchanges(AwsTransport *transport)
+{
 	dlist_mutable_iter iter;
 
+	transport->driven = aws_transport_now();
 	dlist_foreach_modify(iter, &transport->exchanges)
 	{
 		AwsExchange *exchange = dlist_container(AwsExchange, node, iter.cur);
-		double deadline = aws_exchange_read_deadline(exchange);
 
-		if (deadline >= 0 && deadline <= time)
-			aws_exchange_end(exchange, AWS_OUTCOME_READ_TIMEOUT);
+		if (aws_exchange_deadline(exchange) <= transport->driven)
+			aws_exchange_expire(exchange);
 	}
 }
 
@@ -322,13 +338,13 @@ aws_transport_advance(AwsTransport *transport)
 		curl_multi_socket_action(transport->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 		collect_finished(transport);
 	}
-	expire_reads(transport);
+	expire_exchanges(transport);
 	aws_transport_restore_signals(&saved);
 }
 
 /*
- * Milliseconds until something is due that no socket tells of, rounded up; -1:
- * nothing is.  Without exchanges there is nothing to wait for: 0.
+ * Milliseconds until something is due that no socket tells of, rounded up.  To be
+ * called before a wait.  Without exchanges there is nothing to wait for: 0.
  */
 long
 aws_transport_due(AwsTransport *transport)
@@ -338,16 +354,15 @@ aws_transport_due(AwsTransport *transport)
 
 	if (transport->nexchanges == 0)
 		return 0;
+	aws_transport_forgive_idleness(transport);
 	dlist_foreach(iter, &transport->exchanges)
 	{
-		double deadline = aws_exchange_read_deadline(
+		double deadline = aws_exchange_deadline(
 			dlist_container(AwsExchange, node, iter.cur));
 
-		if (deadline >= 0 && (due < 0 || deadline < due))
+		if (due < 0 || deadline < due)
 			due = deadline;
 	}
-	if (due < 0)
-		return -1;
 	return (long) Min(ceil(Max(due - aws_transport_now(), 0) * 1000), INT_MAX);
 }
 

@@ -26,6 +26,7 @@ struct AwsTransport
 	int pollset;            /* the sockets that libcurl waits for, or -1 */
 	WaitEventSet *wait_set; /* latch, postmaster death, pollset */
 	double wake_up;         /* when libcurl wants to be called; < 0: never */
+	double driven;          /* when it was called last */
 
 	CURL **idle; /* up to max_connections handles with the common options set */
 	int nidle;
@@ -47,7 +48,8 @@ struct AwsExchange
 	char problem[CURL_ERROR_SIZE];
 
 	AwsOutcome outcome;
-	double last_progress; /* time of the request or the last byte; < 0: connecting */
+	bool connected;
+	double last_progress; /* time of the start, the connection, or the last byte */
 	size_t received;      /* bytes of headers and body */
 	bool head_complete;   /* has the empty line after the headers come? */
 	char *body;           /* malloc'ed, NUL-terminated */
@@ -60,10 +62,12 @@ struct AwsExchange
 extern double aws_transport_now(void);
 extern void aws_transport_block_signals(sigset_t *saved);
 extern void aws_transport_restore_signals(const sigset_t *saved);
+extern void aws_transport_forgive_idleness(AwsTransport *transport);
 extern void aws_transport_reserve_fds(AwsTransport *transport, int n);
 
 extern void aws_exchange_end(AwsExchange *exchange, AwsOutcome outcome);
 extern void aws_exchange_end_with(AwsExchange *exchange, CURLcode code);
-extern double aws_exchange_read_deadline(const AwsExchange *exchange);
+extern double aws_exchange_deadline(const AwsExchange *exchange);
+extern void aws_exchange_expire(AwsExchange *exchange);
 
 #endif /* AWS_TRANSPORT_PRIVATE_H */

@@ -23,6 +23,7 @@ struct AwsWaiter
 {
 	MemoryContextCallback cleanup;
 	int pollset;  /* holds the client's pollset and the timer; -1: none */
+	int watched;  /* the client's pollset, -1: none yet */
 	int timer;    /* -1: none */
 	int reserved; /* external descriptors reserved with fd.c */
 };
@@ -58,6 +59,7 @@ aws_waiter_create(void)
 	AwsWaiter *waiter = palloc0(sizeof(AwsWaiter));
 
 	waiter->pollset = -1;
+	waiter->watched = -1;
 	waiter->timer = -1;
 	waiter->cleanup.func = free_waiter;
 	waiter->cleanup.arg = waiter;
@@ -74,7 +76,7 @@ aws_waiter_create(void)
 	return waiter;
 }
 
-/* Makes the timer readable after so many milliseconds; < 0: never. */
+/* Makes the timer readable after so many milliseconds. */
 static void
 set_timer(AwsWaiter *waiter, long ms)
 {
@@ -83,7 +85,7 @@ set_timer(AwsWaiter *waiter, long ms)
 	/* A time of zero would switch it off: "now" is a nanosecond later. */
 	if (ms == 0)
 		when.it_value.tv_nsec = 1;
-	else if (ms > 0)
+	else
 	{
 		when.it_value.tv_sec = ms / 1000;
 		when.it_value.tv_nsec = ms % 1000 * 1000000L;
@@ -100,9 +102,14 @@ set_timer(AwsWaiter *waiter, long ms)
 int
 aws_waiter_watch(AwsWaiter *waiter, AwsClient *client, bool now)
 {
-	/* The kernel has dropped an earlier client's pollset when it was closed. */
-	if (!aws_pollset_watch(waiter->pollset, aws_client_pollset(client), true, false))
+	int pollset = aws_client_pollset(client);
+
+	/* An earlier client's may be closed by now, or even have become this one. */
+	if (waiter->watched >= 0 && waiter->watched != pollset)
+		aws_pollset_forget(waiter->pollset, waiter->watched);
+	if (!aws_pollset_watch(waiter->pollset, pollset, true, false))
 		report_failure();
+	waiter->watched = pollset;
 	set_timer(waiter, now ? 0 : aws_client_due(client));
 	return waiter->pollset;
 }

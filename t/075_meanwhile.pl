@@ -1,0 +1,141 @@
+# What happens meanwhile: while calls are under way a cursor idles, options change,
+# and other sessions change rows.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use ForecastSimulator qw(:DEFAULT generated_jobs predictor_arn);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+plan skip_all => 'PostgreSQL refuses to run as root' if $> == 0;
+
+my $simulator = ForecastSimulator->start(fixture => generated_jobs(1000, 500));
+my $node      = new_cluster();
+my $session   = open_session($node);
+
+# --- time that nobody waits does not count ----------------------------------
+
+# A page and describe calls are under way while the cursor idles.
+sub idles
+{
+	my ($server, $what) = @_;
+
+	$session->query_safe("BEGIN; DECLARE c CURSOR FOR SELECT name, format FROM $server.jobs");
+	is(attempt($session, 'FETCH 1 FROM c')->{text}, '', "$what: a first row");
+	sleep 0.8;
+	my $result = attempt($session, 'MOVE ALL IN c; FETCH PRIOR FROM c');
+	unlike($result->{text}, qr/08\d\d\d/, "$what: no time-out after a pause");
+	$session->query_safe('ROLLBACK');
+	return;
+}
+
+create_server($node, 'hasty', $simulator->url,
+	connect_timeout => '500ms', read_timeout => '500ms', fetch_size => 20);
+idles('hasty', 'http');
+
+SKIP:
+{
+	my $folder = PostgreSQL::Test::Utils::tempdir();
+
+	skip 'openssl is missing: TLS is not tested', 2
+	  if system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+		  . "-subj /CN=localhost -addext 'subjectAltName = IP:127.0.0.1' "
+		  . "-keyout $folder/key -out $folder/crt >$folder/log 2>&1") != 0;
+	my $secure = ForecastSimulator->start(
+		tls     => [ "$folder/crt", "$folder/key" ],
+		fixture => generated_jobs(1000, 500));
+	create_server($node, 'secure', $secure->url, ca_bundle => "$folder/crt",
+		connect_timeout => '500ms', read_timeout => '500ms', fetch_size => 20);
+	idles('secure', 'https');
+}
+
+# The time-outs are still there when somebody waits, with pauses in between or not.
+$simulator->fault({ fault => 'stall', times => 0 });
+is(attempt($session, 'SELECT name FROM hasty.jobs')->{sqlstate}, '08006', 'who waits is told');
+$simulator->clear_faults;
+
+# --- options that change ----------------------------------------------------
+
+my $other = ForecastSimulator->start(fixture => generated_jobs(1000, 500));
+create_server($node, 'forecast', $simulator->url, cache_ttl => '1h', async_capable => 'true');
+my $arns = join ', ', map { "'" . job_arn("job_$_") . "'" } 1 .. 30;
+
+# What was asked before is not kept when everything is forgotten before it is read:
+# job_10 is among the first ten, which are asked about at once.
+foreach my $case (
+	[ 'forecast_fdw_cache_flush', 'SELECT forecast_fdw_cache_flush()', $simulator ],
+	[ 'ALTER SERVER', "ALTER SERVER forecast OPTIONS (SET endpoint_url '" . $other->url . "')", $other ])
+{
+	my ($what, $forget, $asked) = @$case;
+
+	$session->query_safe("SELECT forecast_fdw_cache_flush();
+		BEGIN; DECLARE c CURSOR FOR SELECT name FROM forecast.jobs WHERE arn IN ($arns)");
+	$session->query_safe('FETCH 1 FROM c');
+	$session->query_safe($forget);
+	is(attempt($session, 'MOVE ALL IN c')->{text}, '', "$what: the cursor goes on");
+	$session->query_safe('COMMIT');
+	$asked->clear_log;
+	is(attempt($session, "SELECT count(*) FROM forecast.jobs WHERE arn = '" . job_arn('job_10') . "'")->{rows},
+		1, "$what: the next statement");
+	is($asked->counters->{requests}, 1, "$what: ... asks");
+}
+
+# Calls of an old client do not keep those awake who wait for a new one.
+$simulator->latency(300);
+$other->latency(300);
+$session->query_safe("
+	BEGIN;
+	DECLARE a CURSOR FOR SELECT name FROM forecast.jobs UNION ALL SELECT status FROM forecast.jobs;
+	DECLARE b CURSOR FOR SELECT name FROM forecast.jobs");
+$session->query_safe('FETCH 1 FROM a; FETCH 1 FROM b');
+$session->query_safe("ALTER SERVER forecast OPTIONS (ADD read_timeout '59s')");
+my $cpu = cpu_seconds();
+is(attempt($session, 'MOVE 1500 IN a')->{text}, '', 'an Append over ALTER SERVER goes on');
+cmp_ok(cpu_seconds() - $cpu, '<', 1, '... and sleeps while it waits');
+is(attempt($session, 'MOVE ALL IN b')->{text}, '', '... and so does another scan');
+$session->query_safe('COMMIT');
+$simulator->latency(0);
+
+sub cpu_seconds
+{
+	my @stat = split / /, (slurp_file("/proc/$session->{backend}/stat") =~ s/^.*\) //sr);
+	return ($stat[11] + $stat[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+# --- rows that change -------------------------------------------------------
+
+# A row of the outer table is changed by somebody else while the query waits for it:
+# the joined row is checked again with the inner row that it had.
+$session->query_safe("
+	CREATE TABLE reports (id int, predictor text, version int);
+	INSERT INTO reports VALUES (1, '" . predictor_arn(1) . "', 0);
+	ANALYZE reports");
+my $join = "SELECT r.version, j.name FROM reports r JOIN forecast.jobs j ON j.predictor_arn = r.predictor
+	ORDER BY j.name FOR UPDATE OF r";
+foreach my $lookup_join ('on', 'off')
+{
+	my $writer = open_session($node);
+
+	$session->query_safe("UPDATE reports SET version = 0; SET forecast_fdw.enable_lookup_join = $lookup_join");
+	is($session->query_safe("EXPLAIN (COSTS OFF) $join") =~ /LookupJoin/ ? 'on' : 'off',
+		$lookup_join, "lookup join $lookup_join: plan");
+	$writer->query_safe('BEGIN; UPDATE reports SET version = 1');
+	begin_query($session, $join);
+	ok( await(sub { $writer->query_safe("SELECT count(*) FROM pg_stat_activity WHERE pid = $session->{backend} AND wait_event_type = 'Lock'") eq '1' }),
+		"lookup join $lookup_join: the query waits for the row");
+	$simulator->clear_log;
+	$writer->query_safe('COMMIT');
+	my $rows = attempt($session, '')->{rows};
+	is($rows, "1|job_1\n1|job_501", "lookup join $lookup_join: both jobs, and the new version");
+	is($simulator->counters->{requests}, 0, "lookup join $lookup_join: the recheck asks nothing");
+	$writer->quit;
+}
+
+$session->quit;
+done_testing();
