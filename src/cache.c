@@ -101,15 +101,6 @@ forecast_cache_flush(void)
 	drop_entries();
 }
 
-/*
- * To be asked for before a question is, for forecast_cache_put().
- */
-uint64
-forecast_cache_epoch(void)
-{
-	return cache_epoch;
-}
-
 /* Syscache callback: a server or a user mapping changed. */
 static void
 invalidate_cache(Datum arg pg_attribute_unused(), int cacheid pg_attribute_unused(),
@@ -118,16 +109,30 @@ invalidate_cache(Datum arg pg_attribute_unused(), int cacheid pg_attribute_unuse
 	forecast_cache_flush();
 }
 
+/*
+ * To be asked for before a question is, for forecast_cache_put().
+ */
+uint64
+forecast_cache_epoch(void)
+{
+	static bool registered = false;
+
+	/* From now on, there is something that a change must not outlive. */
+	if (!registered)
+	{
+		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_cache, (Datum) 0);
+		CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate_cache, (Datum) 0);
+		registered = true;
+	}
+	return cache_epoch;
+}
+
 static void
 initialize_cache(void)
 {
 	if (cache_context == NULL)
-	{
 		cache_context = AllocSetContextCreate(TopMemoryContext, "forecast_fdw cache",
 											  ALLOCSET_DEFAULT_SIZES);
-		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_cache, (Datum) 0);
-		CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate_cache, (Datum) 0);
-	}
 	cache_entries = forecast_answer_hash("forecast_fdw cache", sizeof(CacheEntry),
 										 cache_context);
 }

@@ -524,6 +524,20 @@ execute_join(CustomScanState *node)
 
 /* ---- again, and the end ---- */
 
+/* Frees an entry whose rows have not all come. */
+static void
+drop_entry(LookupJoin *join, LookupEntry *entry)
+{
+	const char *key = entry->key;
+
+	for (int i = 0; i < entry->nrows; i++)
+		pfree(entry->rows[i]);
+	if (entry->rows)
+		pfree(entry->rows);
+	hash_search(join->entries, &key, HASH_REMOVE, NULL);
+	pfree((char *) key);
+}
+
 /* Gives up what is under way, and what is about to be. */
 static void
 stop_lookups(LookupJoin *join)
@@ -541,7 +555,7 @@ stop_lookups(LookupJoin *join)
 			if (entry->feed_context)
 				MemoryContextDelete(entry->feed_context);
 			dlist_delete(&entry->node);
-			hash_search(join->entries, &entry->key, HASH_REMOVE, NULL);
+			drop_entry(join, entry);
 		}
 	}
 	join->nactive = 0;

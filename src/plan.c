@@ -28,8 +28,9 @@
 
 /*
  * How many rows the service may hold, and what part of them filters may let
- * through, where nothing is known.  The planner's own guess for an equality, one
- * in two hundred, would make every filtered list look like a single page.
+ * through, where nothing is known.  The service's quotas are of that size.  The
+ * planner's own guess for an equality, one in two hundred, would make every
+ * filtered list look like a single page.
  */
 #define DEFAULT_TUPLES      1000
 #define DEFAULT_FILTER_PART (1.0 / 3.0)

@@ -291,6 +291,7 @@ forecastForeignAsyncConfigureWait(AsyncRequest *request)
 	ForeignScanState *node = (ForeignScanState *) request->requestee;
 	ForecastScan *scan = node->fdw_state;
 	WaitEventSet *set = ((AppendState *) request->requestor)->as_eventset;
+	bool ready;
 	int fd;
 
 	if (scan->waiter == NULL)
@@ -300,8 +301,9 @@ forecastForeignAsyncConfigureWait(AsyncRequest *request)
 		scan->waiter = aws_waiter_create();
 		MemoryContextSwitchTo(caller);
 	}
-	fd = aws_waiter_watch(scan->waiter, forecast_feed_client(scan->feed),
-						  forecast_feed_can_advance(scan->feed));
+	/* Looked at first: it may replace the client. */
+	ready = forecast_feed_can_advance(scan->feed);
+	fd = aws_waiter_watch(scan->waiter, forecast_feed_client(scan->feed), ready);
 	AddWaitEventToSet(set, WL_SOCKET_READABLE, fd, NULL, request);
 }
 

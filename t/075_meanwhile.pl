@@ -60,6 +60,20 @@ $simulator->fault({ fault => 'stall', times => 0 });
 is(attempt($session, 'SELECT name FROM hasty.jobs')->{sqlstate}, '08006', 'who waits is told');
 $simulator->clear_faults;
 
+# ... and so they are where an Append waits for a server that is busy, and for one that
+# has gone silent.
+my $busy = ForecastSimulator->start(fixture => generated_jobs(1000, 500));
+create_server($node, 'busy', $busy->url, async_capable => 'true', fetch_size => 10);
+create_server($node, 'silent', $simulator->url, async_capable => 'true', read_timeout => '1s');
+$busy->latency(200);
+$simulator->fault({ fault => 'stall', times => 0 });
+my $append = 'SELECT name FROM busy.jobs UNION ALL SELECT name FROM silent.jobs';
+like($session->query_safe("EXPLAIN $append"), qr/Async Foreign Scan.*Async Foreign Scan/s, 'an Append: plan');
+my $failed = attempt($session, "SELECT count(*) FROM ($append) x");
+is($failed->{sqlstate}, '08006', 'an Append: one branch is silent, the other busy');
+cmp_ok($failed->{seconds}, '<', 10, '... for 20 seconds: not so long');
+$simulator->clear_faults;
+
 # --- options that change ----------------------------------------------------
 
 my $other = ForecastSimulator->start(fixture => generated_jobs(1000, 500));
@@ -73,8 +87,9 @@ foreach my $case (
 	[ 'ALTER SERVER', "ALTER SERVER forecast OPTIONS (SET endpoint_url '" . $other->url . "')", $other ])
 {
 	my ($what, $forget, $asked) = @$case;
+	my $session = open_session($node);
 
-	$session->query_safe("SELECT forecast_fdw_cache_flush();
+	$session->query_safe("
 		BEGIN; DECLARE c CURSOR FOR SELECT name FROM forecast.jobs WHERE arn IN ($arns)");
 	$session->query_safe('FETCH 1 FROM c');
 	$session->query_safe($forget);
@@ -84,6 +99,7 @@ foreach my $case (
 	is(attempt($session, "SELECT count(*) FROM forecast.jobs WHERE arn = '" . job_arn('job_10') . "'")->{rows},
 		1, "$what: the next statement");
 	is($asked->counters->{requests}, 1, "$what: ... asks");
+	$session->quit;
 }
 
 # Calls of an old client do not keep those awake who wait for a new one.

@@ -303,3 +303,13 @@ aws_client_due(AwsClient *client)
 {
 	return aws_transport_due(client->transport);
 }
+
+/*
+ * Says that the current statement waits for aws_client_pollset() and
+ * aws_client_due() by means of its own, until aws_client_advance() is called.
+ */
+void
+aws_client_watch(AwsClient *client)
+{
+	aws_transport_watch(client->transport);
+}

@@ -61,5 +61,6 @@ extern void aws_client_wait(AwsClient *client);
 extern void aws_client_advance(AwsClient *client);
 extern int aws_client_pollset(const AwsClient *client);
 extern long aws_client_due(AwsClient *client);
+extern void aws_client_watch(AwsClient *client);
 
 #endif /* AWS_CLIENT_H */

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "miscadmin.h"
+#include "access/xact.h"
 #include "portability/instr_time.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
@@ -32,6 +33,9 @@
 #include "aws/pollset.h"
 #include "aws/transport_private.h"
 #include "compat.h"
+
+/* How often ready sockets are looked for before interrupts are: enough for 500. */
+#define MAX_LOOKS 32
 
 /*
  * Seconds on a clock that never jumps.
@@ -275,6 +279,9 @@ aws_transport_forgive_idleness(AwsTransport *transport)
 	double time = aws_transport_now();
 	dlist_iter iter;
 
+	/* Somebody has been waiting all the time, for this and for others. */
+	if (transport->watched == GetCurrentStatementStartTimestamp())
+		return;
 	dlist_foreach(iter, &transport->exchanges)
 		dlist_container(AwsExchange, node, iter.cur)->last_progress += time -
 																	   transport->driven;
@@ -302,21 +309,21 @@ static void
 drive_sockets(AwsTransport *transport)
 {
 	AwsReadySocket ready[16];
-	int nready;
+	int nready = lengthof(ready);
 	int running;
 
 	/* All of them, before any is found to have been silent for too long. */
-	do
+	for (int i = 0; i < MAX_LOOKS && nready == lengthof(ready); i++)
 	{
 		nready = aws_pollset_ready(transport->pollset, ready, lengthof(ready));
-		for (int i = 0; i < nready; i++)
-			curl_multi_socket_action(transport->multi, ready[i].fd,
-									 (ready[i].readable ? CURL_CSELECT_IN : 0) |
-										 (ready[i].writable ? CURL_CSELECT_OUT : 0) |
-										 (ready[i].broken ? CURL_CSELECT_ERR : 0),
+		for (int j = 0; j < nready; j++)
+			curl_multi_socket_action(transport->multi, ready[j].fd,
+									 (ready[j].readable ? CURL_CSELECT_IN : 0) |
+										 (ready[j].writable ? CURL_CSELECT_OUT : 0) |
+										 (ready[j].broken ? CURL_CSELECT_ERR : 0),
 									 &running);
 		collect_finished(transport);
-	} while (nready == lengthof(ready));
+	}
 }
 
 /*
@@ -330,6 +337,7 @@ aws_transport_advance(AwsTransport *transport)
 	sigset_t saved;
 
 	CHECK_FOR_INTERRUPTS();
+	transport->watched = 0;
 	aws_transport_block_signals(&saved);
 	drive_sockets(transport);
 	if (transport->wake_up >= 0 && transport->wake_up <= aws_transport_now())
@@ -364,6 +372,16 @@ aws_transport_due(AwsTransport *transport)
 			due = deadline;
 	}
 	return (long) Min(ceil(Max(due - aws_transport_now(), 0) * 1000), INT_MAX);
+}
+
+/*
+ * Says that the current statement waits for the transport from now on until
+ * aws_transport_advance() is called, by means of its own.
+ */
+void
+aws_transport_watch(AwsTransport *transport)
+{
+	transport->watched = GetCurrentStatementStartTimestamp();
 }
 
 /*

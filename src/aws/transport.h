@@ -49,6 +49,7 @@ extern void aws_transport_advance(AwsTransport *transport);
 extern bool aws_transport_has_room(const AwsTransport *transport);
 extern int aws_transport_pollset(const AwsTransport *transport);
 extern long aws_transport_due(AwsTransport *transport);
+extern void aws_transport_watch(AwsTransport *transport);
 
 extern AwsOutcome aws_exchange_outcome(const AwsExchange *exchange);
 extern const char *aws_exchange_problem(const AwsExchange *exchange);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <curl/curl.h>
 
+#include "datatype/timestamp.h"
 #include "lib/ilist.h"
 #include "storage/latch.h"
 
@@ -27,6 +28,7 @@ struct AwsTransport
 	WaitEventSet *wait_set; /* latch, postmaster death, pollset */
 	double wake_up;         /* when libcurl wants to be called; < 0: never */
 	double driven;          /* when it was called last */
+	TimestampTz watched;    /* the statement that waits for it elsewhere, 0: none does */
 
 	CURL **idle; /* up to max_connections handles with the common options set */
 	int nidle;

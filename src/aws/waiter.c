@@ -111,5 +111,6 @@ aws_waiter_watch(AwsWaiter *waiter, AwsClient *client, bool now)
 		report_failure();
 	waiter->watched = pollset;
 	set_timer(waiter, now ? 0 : aws_client_due(client));
+	aws_client_watch(client);
 	return waiter->pollset;
 }
