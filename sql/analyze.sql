@@ -29,6 +29,11 @@ SELECT plan($$ SELECT j.status FROM many m JOIN jobs j ON j.arn = m.job_arn $$);
 -- ... many keys likewise
 SELECT plan(format('SELECT status FROM jobs WHERE arn = ANY (%L)', (SELECT array_agg(job_arn) FROM many WHERE i <= 3)));
 SELECT count(*) FROM plan(format('SELECT status FROM jobs WHERE arn = ANY (%L)', (SELECT array_agg(job_arn) FROM many))) p WHERE p ~ 'List';
+-- ... and many values of a filter: one list for each, or one of all and a look at it
+SELECT calls FROM calls();
+SELECT count(name) FROM jobs WHERE predictor_arn = ANY (ARRAY(SELECT predictor('predictor_' || i) FROM generate_series(1, 5) i));
+SELECT * FROM calls();
+SELECT count(name) FROM jobs WHERE predictor_arn IN (SELECT predictor('predictor_' || i) FROM generate_series(1, 5) i);
 DROP TABLE many;
 SELECT count(*) FROM simulator('POST', 'reset');
 SELECT count(*) FROM calls();

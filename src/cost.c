@@ -32,17 +32,21 @@ forecast_cost_of_describes(const ForecastTuning *tuning, double calls)
 }
 
 /*
- * So many lists with so many rows together, one page after the other; describe:
- * each row is described, beside the paging.
+ * So many lists with so many rows together, max_pool_connections of them at once,
+ * the pages of each one after the other; describe: each row is described, beside
+ * the paging.  A list is a page longer than its rows fill: where it ends is only
+ * known at its end, and there may be more by now than when it was analyzed.
  */
 ForecastCost
 forecast_cost_of_lists(const ForecastTuning *tuning, double lists, double rows,
 					   bool describe)
 {
 	Cost round_trip = tuning->startup_cost;
-	Cost paging = Max(ceil(rows / tuning->fetch_size), lists) * round_trip;
+	double rounds = ceil(lists / tuning->max_pool_connections);
+	double pages = 1 + rows / lists / tuning->fetch_size;
 	ForecastCost cost = {.startup = round_trip,
-						 .total = paging + rows * tuning->tuple_cost};
+						 .total = rounds * pages * round_trip +
+								  rows * tuning->tuple_cost};
 
 	if (describe)
 	{

@@ -29,10 +29,10 @@ struct ForecastFeed
 	List *arns;            /* those to describe, where they are given */
 	List *requests;        /* the lists to read, where they are not */
 	int next;              /* index of the next ARN or list */
-	ForecastPager *pager;
-	bool describe;  /* what is listed? */
-	bool exhausted; /* are there no more ARNs? */
-	int64 returned; /* rows so far */
+	List *pagers;          /* of the lists begun */
+	bool describe;         /* what is listed? */
+	bool exhausted;        /* are there no more ARNs? */
+	int64 returned;        /* rows so far */
 
 	/* Answers that are awaited, in the order of the ARNs: a ring. */
 	ForecastAnswer **awaited;
@@ -79,7 +79,7 @@ forecast_feed_describe(const ForecastSource *source, List *arns)
 }
 
 /*
- * The items of these lists (ForecastListRequests), one list after the other; or,
+ * The items of these lists (ForecastListRequests), in the order of the lists; or,
  * if describe is true, the answers about them.  Otherwise as above.
  */
 ForecastFeed *
@@ -91,37 +91,45 @@ forecast_feed_list(const ForecastSource *source, List *requests, bool describe)
 	return feed;
 }
 
-/* The next item of the lists. */
+/*
+ * Begins the next lists: several at once, unless the first one may suffice.
+ */
+static void
+begin_lists(ForecastFeed *feed)
+{
+	const ForecastSource *source = feed->source;
+	int max = source->limit < 0 ? source->tuning->max_pool_connections : 1;
+	MemoryContext caller = MemoryContextSwitchTo(feed->context);
+	ListCell *cell;
+
+	while (feed->next < list_length(feed->requests) && list_length(feed->pagers) < max)
+		feed->pagers = lappend(feed->pagers,
+							   forecast_pager_create(source->user, source->resource,
+													 list_nth(feed->requests,
+															  feed->next++),
+													 source->tuning->fetch_size,
+													 source->limit, source->counters));
+	foreach(cell, feed->pagers)
+		forecast_pager_start(lfirst(cell));
+	MemoryContextSwitchTo(caller);
+}
+
+/* The next item of the lists, in their order. */
 static ForecastProgress
 next_item(ForecastFeed *feed, cJSON **item)
 {
-	const ForecastSource *source = feed->source;
-
 	for (;;)
 	{
-		if (feed->pager == NULL)
-		{
-			MemoryContext caller;
+		ForecastProgress progress;
 
-			if (feed->next == list_length(feed->requests))
-				return FORECAST_END;
-			caller = MemoryContextSwitchTo(feed->context);
-			feed->pager = forecast_pager_create(source->user, source->resource,
-												list_nth(feed->requests, feed->next++),
-												source->tuning->fetch_size, source->limit,
-												source->counters);
-			MemoryContextSwitchTo(caller);
-		}
-		switch (forecast_pager_next(feed->pager, item))
-		{
-			case FORECAST_ROW:
-				return FORECAST_ROW;
-			case FORECAST_WAIT:
-				return FORECAST_WAIT;
-			case FORECAST_END:
-				forecast_pager_free(feed->pager);
-				feed->pager = NULL;
-		}
+		begin_lists(feed);
+		if (feed->pagers == NIL)
+			return FORECAST_END;
+		progress = forecast_pager_next(linitial(feed->pagers), item);
+		if (progress != FORECAST_END)
+			return progress;
+		forecast_pager_free(linitial(feed->pagers));
+		feed->pagers = list_delete_first(feed->pagers);
 	}
 }
 
@@ -250,8 +258,8 @@ forecast_feed_client(const ForecastFeed *feed)
 {
 	if (feed->n > 0)
 		return forecast_answer_client(feed->awaited[feed->first]);
-	if (feed->pager)
-		return forecast_pager_client(feed->pager);
+	if (feed->pagers)
+		return forecast_pager_client(linitial(feed->pagers));
 	return forecast_get_client(feed->source->user);
 }
 
@@ -264,5 +272,5 @@ forecast_feed_can_advance(const ForecastFeed *feed)
 {
 	if (feed->n > 0)
 		return forecast_answer_can_advance(feed->awaited[feed->first]);
-	return feed->pager == NULL || forecast_pager_can_advance(feed->pager);
+	return feed->pagers == NIL || forecast_pager_can_advance(linitial(feed->pagers));
 }

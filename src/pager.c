@@ -117,6 +117,16 @@ request_page(ForecastPager *pager)
 	pager->counters->calls++;
 }
 
+/*
+ * Asks for the first page, unless that was done or the pool has no room for it.
+ */
+void
+forecast_pager_start(ForecastPager *pager)
+{
+	if (!pager->started)
+		request_page(pager);
+}
+
 /* ---- reading ---- */
 
 pg_noreturn static void

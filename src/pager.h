@@ -23,6 +23,7 @@ extern ForecastPager *
 forecast_pager_create(UserMapping *user, const ForecastResource *resource,
 					  const ForecastListRequest *request, int fetch_size, double limit,
 					  ForecastCounters *counters);
+extern void forecast_pager_start(ForecastPager *pager);
 extern ForecastProgress forecast_pager_next(ForecastPager *pager, cJSON **item);
 extern AwsClient *forecast_pager_client(const ForecastPager *pager);
 extern bool forecast_pager_can_advance(const ForecastPager *pager);

@@ -61,8 +61,9 @@ enum ConditionItem
 /* The items of ForeignPath.fdw_private. */
 enum PathItem
 {
-	PATH_MODE,  /* Integer */
-	PATH_LOOKUP /* Integer: as ITEM_LOOKUP */
+	PATH_MODE,   /* Integer */
+	PATH_LOOKUP, /* Integer: as ITEM_LOOKUP */
+	PATH_ARRAYS  /* Integer: are several values several lists? */
 };
 
 /* ---- estimates ---- */
@@ -83,6 +84,27 @@ asked_conditions(const ForecastTable *table, ForecastScanMode mode, List *condit
 			asked = lappend(asked, condition);
 	}
 	return asked;
+}
+
+/* Does the condition make several lists of one? */
+static bool
+multiplies_lists(const ForecastCondition *condition)
+{
+	return forecast_is_filter(condition) && condition->is_array && !condition->negated &&
+		   condition->field->constant;
+}
+
+/* Those of the conditions that do not. */
+static List *
+single_list_conditions(List *conditions)
+{
+	List *single = NIL;
+	ListCell *cell;
+
+	foreach(cell, conditions)
+		if (!multiplies_lists(lfirst(cell)))
+			single = lappend(single, lfirst(cell));
+	return single;
 }
 
 /* How many values a condition has, as far as can be told. */
@@ -274,16 +296,33 @@ forecastGetForeignRelSize(PlannerInfo *root, RelOptInfo *rel, Oid relid)
 /* Adds the path that has these conditions once the outer tables' rows are known. */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *rel, ForecastScanMode mode, List *conditions,
-			  double rows, Relids outer)
+			  double rows, Relids outer, bool arrays)
 {
 	ForecastCost cost = forecast_cost_of_scan(root, rel, mode, conditions);
 	Cost checks = rel->baserestrictcost.startup +
 				  rows * (cpu_tuple_cost + rel->baserestrictcost.per_tuple);
 
-	add_path(rel, (Path *) forecast_create_foreignscan_path(root, rel, rows, cost.startup,
-															cost.total + checks, outer,
-															list_make2(makeInteger(mode),
-																	   makeInteger(-1))));
+	add_path(rel,
+			 (Path *) forecast_create_foreignscan_path(root, rel, rows, cost.startup,
+													   cost.total + checks, outer,
+													   list_make3(makeInteger(mode),
+																  makeInteger(-1),
+																  makeInteger(arrays))));
+}
+
+/*
+ * Adds the paths that list: with all filters, and with several values of one of
+ * them left to be checked here, if that is less.
+ */
+static void
+add_list_paths(PlannerInfo *root, RelOptInfo *rel, List *conditions, double rows,
+			   Relids outer)
+{
+	List *single = single_list_conditions(conditions);
+
+	add_scan_path(root, rel, FORECAST_SCAN_LIST, conditions, rows, outer, true);
+	if (list_length(single) < list_length(conditions))
+		add_scan_path(root, rel, FORECAST_SCAN_LIST, single, rows, outer, false);
 }
 
 /*
@@ -299,8 +338,9 @@ forecast_create_lookup_path(PlannerInfo *root, RelOptInfo *rel,
 
 	return (Path *)
 		forecast_create_foreignscan_path(root, rel, 1, cost.startup, cost.total, NULL,
-										 list_make2(makeInteger(FORECAST_SCAN_LOOKUP),
-													makeInteger(lookup)));
+										 list_make3(makeInteger(FORECAST_SCAN_LOOKUP),
+													makeInteger(lookup),
+													makeInteger(true)));
 }
 
 /* Adds the path of the tables this clause needs, unless it is there. */
@@ -327,9 +367,9 @@ add_join_path(PlannerInfo *root, RelOptInfo *rel, RestrictInfo *rinfo, List **pp
 	keys = count_keys(root, table, conditions);
 	if (keys >= 0)
 		add_scan_path(root, rel, FORECAST_SCAN_DESCRIBE, conditions,
-					  Min(ppi->ppi_rows, keys), outer);
+					  Min(ppi->ppi_rows, keys), outer, true);
 	else
-		add_scan_path(root, rel, FORECAST_SCAN_LIST, conditions, ppi->ppi_rows, outer);
+		add_list_paths(root, rel, conditions, ppi->ppi_rows, outer);
 }
 
 /* Adds the paths of those join clauses that are conditions on the table. */
@@ -397,11 +437,14 @@ forecastGetForeignPaths(PlannerInfo *root, RelOptInfo *rel,
 
 	if (keys >= 0)
 		add_scan_path(root, rel, FORECAST_SCAN_DESCRIBE, info->conditions, rel->rows,
-					  rel->lateral_relids);
-	/* To list instead of describing takes knowledge of how much there is. */
-	if (keys < 0 || (keys > 1 && info->analyzed))
-		add_scan_path(root, rel, FORECAST_SCAN_LIST, info->conditions, rel->rows,
-					  rel->lateral_relids);
+					  rel->lateral_relids, true);
+
+	/*
+	 * To list instead of describing takes knowledge of how much there is, and more
+	 * keys than are described in the time of one page.
+	 */
+	if (keys < 0 || (keys > info->table->tuning.max_pool_connections && info->analyzed))
+		add_list_paths(root, rel, info->conditions, rel->rows, rel->lateral_relids);
 	if (keys < 0)
 	{
 		add_join_paths(root, rel, rel->joininfo, &ppis);
@@ -500,6 +543,8 @@ forecastGetForeignPlan(PlannerInfo *root, RelOptInfo *rel,
 	conditions = mode == FORECAST_SCAN_LOOKUP && !lists ?
 					 NIL :
 					 asked_conditions(table, mode, conditions);
+	if (!intVal(list_nth(path->fdw_private, PATH_ARRAYS)))
+		conditions = single_list_conditions(conditions);
 	quals = lists ? local_clauses(clauses, conditions, &remote_only) :
 					extract_actual_clauses(clauses, false);
 	columns = forecast_needed_columns(rel, quals);
