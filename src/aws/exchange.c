@@ -92,7 +92,7 @@ on_new_socket(void *arg pg_attribute_unused(), curl_socket_t fd,
 
 /* ---- asking ---- */
 
-/* Takes the exchange off the transport.  Signals are blocked. */
+/* Takes the exchange off the transport. */
 static void
 leave_transport(AwsExchange *exchange)
 {
@@ -104,7 +104,7 @@ leave_transport(AwsExchange *exchange)
 
 /*
  * Keeps the handle for the next exchange if this one ended well, so that its
- * options need not be set again.  Signals are blocked.
+ * options need not be set again.
  */
 static void
 release_handle(AwsExchange *exchange)
@@ -119,6 +119,7 @@ release_handle(AwsExchange *exchange)
 	}
 	/* It must not point into what is about to be freed. */
 	curl_easy_setopt(exchange->easy, CURLOPT_HTTPHEADER, NULL);
+	curl_easy_setopt(exchange->easy, CURLOPT_POSTFIELDS, NULL);
 	curl_easy_setopt(exchange->easy, CURLOPT_ERRORBUFFER, NULL);
 	transport->idle[transport->nidle++] = exchange->easy;
 }
@@ -130,9 +131,6 @@ release_handle(AwsExchange *exchange)
 void
 aws_exchange_release(AwsExchange *exchange)
 {
-	sigset_t saved;
-
-	aws_transport_block_signals(&saved);
 	if (exchange->added)
 		leave_transport(exchange);
 	if (exchange->easy)
@@ -140,7 +138,6 @@ aws_exchange_release(AwsExchange *exchange)
 	exchange->easy = NULL;
 	curl_slist_free_all(exchange->headers);
 	exchange->headers = NULL;
-	aws_transport_restore_signals(&saved);
 	free(exchange->body);
 	exchange->body = NULL;
 }
@@ -252,7 +249,7 @@ set_options(AwsExchange *exchange, const char *url, const char *body, size_t bod
 
 	SET(easy, CURLOPT_URL, url);
 	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) body_len);
-	SET(easy, CURLOPT_COPYPOSTFIELDS, body);
+	SET(easy, CURLOPT_POSTFIELDS, body);
 	SET(easy, CURLOPT_HTTPHEADER, exchange->headers);
 
 	SET(easy, CURLOPT_PREREQDATA, exchange);
@@ -267,15 +264,14 @@ set_options(AwsExchange *exchange, const char *url, const char *body, size_t bod
 /*
  * Starts a POST of body to url and returns without waiting.  The exchange is
  * allocated in the current memory context and ends with it: resetting that
- * context in mid-flight gives the request up and closes its connection.
+ * context in mid-flight gives the request up and closes its connection.  body must
+ * live as long.
  */
 AwsExchange *
 aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *headers,
 				   int nheaders, const char *body, size_t body_len)
 {
 	AwsExchange *exchange = palloc0(sizeof(AwsExchange));
-	sigset_t saved;
-	CURLMcode added;
 
 	aws_transport_forgive_idleness(transport);
 
@@ -292,17 +288,8 @@ aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *he
 	set_headers(exchange, headers, nheaders);
 	set_options(exchange, url, body, body_len);
 
-	aws_transport_block_signals(&saved);
-	added = curl_multi_add_handle(transport->multi, exchange->easy);
-	aws_transport_restore_signals(&saved);
-	if (added != CURLM_OK)
+	if (!aws_transport_begin(transport, exchange))
 		out_of_memory();
-	exchange->added = true;
-	dlist_push_tail(&transport->exchanges, &exchange->node);
-	transport->nexchanges++;
-
-	/* On its way at once: who has asked ahead of need does not wait now. */
-	aws_transport_advance(transport);
 	return exchange;
 }
 
@@ -343,7 +330,7 @@ outcome_of(const AwsExchange *exchange, CURLcode code)
 }
 
 /*
- * Ends an exchange that is still under way.  Signals are blocked.
+ * Ends an exchange that is still under way.
  */
 void
 aws_exchange_end(AwsExchange *exchange, AwsOutcome outcome)
@@ -353,7 +340,7 @@ aws_exchange_end(AwsExchange *exchange, AwsOutcome outcome)
 }
 
 /*
- * Ends an exchange as libcurl reports it.  Signals are blocked.
+ * Ends an exchange as libcurl reports it.
  */
 void
 aws_exchange_end_with(AwsExchange *exchange, CURLcode code)
@@ -376,7 +363,7 @@ aws_exchange_deadline(const AwsExchange *exchange)
 }
 
 /*
- * Ends an exchange that has waited too long.  Signals are blocked.
+ * Ends an exchange that has waited too long.
  */
 void
 aws_exchange_expire(AwsExchange *exchange)

@@ -59,11 +59,13 @@ to_hex(const unsigned char *digest, char hex[AWS_SHA256_HEX_LEN + 1])
 static void
 sha256_hex(const char *data, size_t len, char hex[AWS_SHA256_HEX_LEN + 1])
 {
+	static EVP_MD *sha256 = NULL;
 	unsigned char digest[AWS_SHA256_LEN];
-	size_t digest_len = 0;
 
-	if (!EVP_Q_digest(NULL, "SHA256", NULL, data, len, digest, &digest_len) ||
-		digest_len != AWS_SHA256_LEN)
+	/* Once: to look it up takes as long as to compute it. */
+	if (sha256 == NULL)
+		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (sha256 == NULL || !EVP_Digest(data, len, digest, NULL, sha256, NULL))
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("OpenSSL could not compute a SHA-256 digest")));
 	to_hex(digest, hex);

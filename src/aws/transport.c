@@ -13,14 +13,15 @@
  *	 memory, and the code that drives libcurl looks at it afterwards.
  * - Whatever libcurl owns hangs on a memory context: a reset callback frees it,
  *	 so an error may be thrown anywhere outside of libcurl.
- * - All signals are blocked while libcurl runs, because it may start a thread
- *	 (to resolve a name), and PostgreSQL's handlers must not run in there.
+ * - All signals are blocked while libcurl works on exchanges, because it may start
+ *	 a thread (to resolve a name), and PostgreSQL's handlers must not run in there.
  *
  * What a request means, and what its answer says, is not known here.
  */
 #include "postgres.h"
 
 #include <math.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
@@ -49,12 +50,9 @@ aws_transport_now(void)
 	return INSTR_TIME_GET_DOUBLE(t);
 }
 
-/*
- * Goes around whatever may make libcurl start a thread; saved is for
- * aws_transport_restore_signals().
- */
-void
-aws_transport_block_signals(sigset_t *saved)
+/* Goes around whatever may make libcurl start a thread. */
+static void
+block_signals(sigset_t *saved)
 {
 	sigset_t all;
 
@@ -62,8 +60,8 @@ aws_transport_block_signals(sigset_t *saved)
 	pthread_sigmask(SIG_BLOCK, &all, saved);
 }
 
-void
-aws_transport_restore_signals(const sigset_t *saved)
+static void
+restore_signals(const sigset_t *saved)
 {
 	pthread_sigmask(SIG_SETMASK, saved, NULL);
 }
@@ -121,13 +119,10 @@ static void
 free_transport(void *arg)
 {
 	AwsTransport *transport = arg;
-	sigset_t saved;
 
-	aws_transport_block_signals(&saved);
 	while (transport->nidle > 0)
 		curl_easy_cleanup(transport->idle[--transport->nidle]);
 	curl_multi_cleanup(transport->multi);
-	aws_transport_restore_signals(&saved);
 	if (transport->wait_set)
 		FreeWaitEventSet(transport->wait_set);
 	if (transport->pollset >= 0)
@@ -326,6 +321,40 @@ drive_sockets(AwsTransport *transport)
 	}
 }
 
+/* Calls libcurl if it wanted to be called by now.  Signals are blocked. */
+static void
+drive_timers(AwsTransport *transport)
+{
+	int running;
+
+	if (transport->wake_up < 0 || transport->wake_up > aws_transport_now())
+		return;
+	transport->wake_up = -1; /* libcurl sets a new one if it wants one */
+	curl_multi_socket_action(transport->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	collect_finished(transport);
+}
+
+/*
+ * Sends an exchange on its way, at once: who asks ahead of need does not wait now.
+ * False if there is no memory for it.
+ */
+bool
+aws_transport_begin(AwsTransport *transport, AwsExchange *exchange)
+{
+	sigset_t saved;
+
+	block_signals(&saved);
+	if (curl_multi_add_handle(transport->multi, exchange->easy) == CURLM_OK)
+	{
+		exchange->added = true;
+		dlist_push_tail(&transport->exchanges, &exchange->node);
+		transport->nexchanges++;
+		drive_timers(transport);
+	}
+	restore_signals(&saved);
+	return exchange->added || exchange->outcome != AWS_OUTCOME_PENDING;
+}
+
 /*
  * Moves all exchanges along as far as they get without waiting.  Throws only
  * what an interrupt throws.
@@ -333,21 +362,15 @@ drive_sockets(AwsTransport *transport)
 void
 aws_transport_advance(AwsTransport *transport)
 {
-	int running;
 	sigset_t saved;
 
 	CHECK_FOR_INTERRUPTS();
 	transport->watched = 0;
-	aws_transport_block_signals(&saved);
+	block_signals(&saved);
 	drive_sockets(transport);
-	if (transport->wake_up >= 0 && transport->wake_up <= aws_transport_now())
-	{
-		transport->wake_up = -1; /* libcurl sets a new one if it wants one */
-		curl_multi_socket_action(transport->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-		collect_finished(transport);
-	}
+	drive_timers(transport);
 	expire_exchanges(transport);
-	aws_transport_restore_signals(&saved);
+	restore_signals(&saved);
 }
 
 /*

@@ -5,7 +5,6 @@
 #ifndef AWS_TRANSPORT_PRIVATE_H
 #define AWS_TRANSPORT_PRIVATE_H
 
-#include <signal.h>
 #include <curl/curl.h>
 
 #include "datatype/timestamp.h"
@@ -62,8 +61,7 @@ struct AwsExchange
 };
 
 extern double aws_transport_now(void);
-extern void aws_transport_block_signals(sigset_t *saved);
-extern void aws_transport_restore_signals(const sigset_t *saved);
+extern bool aws_transport_begin(AwsTransport *transport, AwsExchange *exchange);
 extern void aws_transport_forgive_idleness(AwsTransport *transport);
 extern void aws_transport_reserve_fds(AwsTransport *transport, int n);
 
