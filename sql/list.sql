@@ -101,6 +101,9 @@ SELECT count(*) FROM simulator('DELETE', 'faults');
 -- ... an empty page is none
 CALL answer_with('{"PredictorBacktestExportJobs": []}');
 SELECT name FROM jobs ORDER BY name;
+-- ... and what looks like a token, inside of an item, is none
+CALL fault('{"fault": "respond", "body": "{\"PredictorBacktestExportJobs\": [{\"PredictorBacktestExportJobName\": \"decoy\", \"NextToken\": \"none\"}]}"}');
+SELECT name FROM jobs ORDER BY name;
 ALTER SERVER forecast OPTIONS (DROP fetch_size);
 
 -- A job that is gone when it is to be described is no row; one that has changed is

@@ -13,6 +13,9 @@
 #include "connection.h"
 #include "pager.h"
 
+/* A token has 3,000 characters at most, and stands at the end of a page. */
+#define MAX_TOKEN_TAIL 4096
+
 struct ForecastPager
 {
 	UserMapping *user;
@@ -27,6 +30,7 @@ struct ForecastPager
 	MemoryContext next; /* the page under way */
 	AwsCall *call;      /* that asks for it, NULL: none is */
 	double asked;       /* items asked for so far */
+	int size;           /* so many of them by that call */
 	bool started;
 	char *token; /* where the next page begins, NULL: there is none */
 
@@ -114,6 +118,7 @@ request_page(ForecastPager *pager)
 
 	pager->started = true;
 	pager->asked += size;
+	pager->size = size;
 	pager->counters->calls++;
 }
 
@@ -177,21 +182,67 @@ read_token(ForecastPager *pager, const cJSON *answer)
 	pager->token = MemoryContextStrdup(GetMemoryChunkContext(pager), token);
 }
 
+/* Is a page to be asked for before it is needed? */
+static bool
+wants_next_page(const ForecastPager *pager)
+{
+	return pager->limit < 0 || pager->asked < pager->limit;
+}
+
+/*
+ * Asks for the page after one that has come but is not parsed yet, which takes a
+ * while in which the service could work: with the token that seems to stand at the
+ * page's end.  keep_guess() sees whether it was the right one.
+ */
+static void
+guess_next_page(ForecastPager *pager, const AwsCall *call)
+{
+	size_t len;
+	const char *body = aws_call_body(call, &len);
+	const char *tail = body + (len > MAX_TOKEN_TAIL ? len - MAX_TOKEN_TAIL : 0);
+	const char *member = strstr(tail, "\"NextToken\"");
+	const char *start = member ? strchr(member + strlen("\"NextToken\""), '"') : NULL;
+	const char *end = start ? strpbrk(start + 1, "\"\\") : NULL;
+
+	if (end == NULL || *end != '"' || !wants_next_page(pager))
+		return;
+	if (pager->token)
+		pfree(pager->token);
+	pager->token = MemoryContextAllocZero(GetMemoryChunkContext(pager), end - start);
+	memcpy(pager->token, start + 1, end - start - 1);
+	request_page(pager);
+}
+
+/* The page is parsed: was the page after it asked for by the token that it has? */
+static void
+keep_guess(ForecastPager *pager, const char *guess)
+{
+	if (pager->call == NULL || (pager->token && strcmp(pager->token, guess) == 0))
+		return;
+	MemoryContextReset(pager->next);
+	pager->call = NULL;
+	pager->asked -= pager->size;
+}
+
 /* The page that was under way has come: it is the one to return items of. */
 static void
 turn_page(ForecastPager *pager)
 {
 	MemoryContext old = pager->page;
+	AwsCall *call = pager->call;
 	MemoryContext caller;
 	const AwsAnswer *answer;
+	char *guess;
 	cJSON *items;
 
 	MemoryContextReset(old);
 	pager->page = pager->next;
 	pager->next = old;
 	caller = MemoryContextSwitchTo(pager->page);
-	answer = aws_call_answer(pager->call);
 	pager->call = NULL;
+	guess_next_page(pager, call);
+	guess = pager->token ? pstrdup(pager->token) : "";
+	answer = aws_call_answer(call);
 	pager->counters->bytes += answer->received;
 	if (answer->error)
 		aws_error_report(answer->error);
@@ -202,10 +253,9 @@ turn_page(ForecastPager *pager)
 	pager->item = items->child;
 	read_token(pager, answer->json);
 	check_token(pager);
+	keep_guess(pager, guess);
 	MemoryContextSwitchTo(caller);
-
-	/* Ahead of need, unless what was asked for suffices. */
-	if (pager->limit < 0 || pager->asked < pager->limit)
+	if (pager->call == NULL && wants_next_page(pager))
 		request_page(pager);
 }
 

@@ -234,6 +234,16 @@ aws_call_is_done(const AwsCall *call)
 }
 
 /*
+ * The body of what a call that is done has brought, whatever it is, NUL-terminated.
+ * Valid until the answer is read.
+ */
+const char *
+aws_call_body(const AwsCall *call, size_t *len)
+{
+	return aws_exchange_body(call->exchange, len);
+}
+
+/*
  * The client that the call was made with, which lives as long as the call.
  */
 AwsClient *

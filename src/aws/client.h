@@ -53,6 +53,7 @@ extern void aws_client_release(AwsClient *client);
 extern AwsCall *
 aws_call_start(AwsClient *client, const char *operation, const char *input);
 extern bool aws_call_is_done(const AwsCall *call);
+extern const char *aws_call_body(const AwsCall *call, size_t *len);
 extern AwsClient *aws_call_client(const AwsCall *call);
 extern const AwsAnswer *aws_call_answer(AwsCall *call);
 
