@@ -136,8 +136,8 @@ count_keys(PlannerInfo *root, const ForecastTable *table, List *conditions)
  * The columns that the query reads in these clauses and above the table's scan,
  * as pull_varattnos() has them.
  */
-Bitmapset *
-forecast_needed_columns(RelOptInfo *rel, List *clauses)
+static Bitmapset *
+needed_columns(RelOptInfo *rel, List *clauses)
 {
 	Bitmapset *columns = NULL;
 
@@ -181,11 +181,9 @@ column_needs_describe(const ForecastTable *table, AttrNumber attno, Bitmapset *c
 		   !is_fixed(field, conditions);
 }
 
-/*
- * Does a list with those conditions not bring all of the columns?
- */
-bool
-forecast_needs_describe(const ForecastTable *table, Bitmapset *columns, List *conditions)
+/* Does a list with those conditions not bring all of the columns? */
+static bool
+needs_describe(const ForecastTable *table, Bitmapset *columns, List *conditions)
 {
 	for (AttrNumber attno = 1; attno <= table->natts; attno++)
 		if (column_needs_describe(table, attno, columns, conditions))
@@ -244,10 +242,8 @@ cost_of_list_scan(PlannerInfo *root, RelOptInfo *rel, List *conditions)
 		selectivity = Max(selectivity, DEFAULT_FILTER_PART);
 	rows = clamp_row_est(rel->tuples * selectivity);
 	return forecast_cost_of_lists(&table->tuning, lists, rows,
-								  forecast_needs_describe(table,
-														  forecast_needed_columns(rel,
-																				  local),
-														  conditions));
+								  needs_describe(table, needed_columns(rel, local),
+												 conditions));
 }
 
 /*
@@ -547,7 +543,7 @@ forecastGetForeignPlan(PlannerInfo *root, RelOptInfo *rel,
 		conditions = single_list_conditions(conditions);
 	quals = lists ? local_clauses(clauses, conditions, &remote_only) :
 					extract_actual_clauses(clauses, false);
-	columns = forecast_needed_columns(rel, quals);
+	columns = needed_columns(rel, quals);
 	for (AttrNumber attno = 1; attno <= table->natts; attno++)
 	{
 		const ForecastField *field = forecast_table_field(table, attno);

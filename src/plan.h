@@ -53,9 +53,6 @@ typedef struct ForecastScanPlan
 } ForecastScanPlan;
 
 extern void forecast_scan_plan_unpack(ForecastScanPlan *plan, const ForeignScan *node);
-extern Bitmapset *forecast_needed_columns(RelOptInfo *rel, List *clauses);
-extern bool
-forecast_needs_describe(const ForecastTable *table, Bitmapset *columns, List *conditions);
 extern ForecastCost forecast_cost_of_scan(PlannerInfo *root, RelOptInfo *rel,
 										  ForecastScanMode mode, List *conditions);
 extern Path *forecast_create_lookup_path(PlannerInfo *root, RelOptInfo *rel,

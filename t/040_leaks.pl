@@ -6,16 +6,13 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 
-use ForecastSimulator;
+use ForecastSimulator qw(:DEFAULT holdings is_flat);
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 plan skip_all => 'PostgreSQL refuses to run as root' if $> == 0;
-
-# What may come and go between two looks, in kB: malloc's and PostgreSQL's caches.
-use constant SLACK => 1024;
 
 my $simulator = ForecastSimulator->start;
 my $node      = new_cluster(conf => "jit = off\n");
@@ -25,40 +22,6 @@ create_server($node, 'refused', 'http://127.0.0.1:' . unused_port());
 my $session = open_session($node);
 my $nightly = job_arn('nightly');
 my $query   = "SELECT status FROM forecast.jobs WHERE arn = '$nightly'";
-
-# What the backend holds now.
-sub holdings
-{
-	my %held;
-	my $proc = "/proc/$session->{backend}";
-
-	# Not the files of PostgreSQL's own: those it keeps open as it likes.
-	$held{descriptors} = grep { (readlink($_) // '') =~ /^(?:socket|anon_inode|pipe):/ } glob "$proc/fd/*";
-	($held{resident}) = slurp_file("$proc/status") =~ /^VmRSS:\s+(\d+) kB/m;
-
-	# The caches of catalogs are not ours, and grow as they are used.
-	($held{contexts}, $held{ours}, $held{ours_kB}) = split /\|/,
-	  $session->query_safe(q{
-		SELECT sum(total_bytes) / 1024,
-		  count(*) FILTER (WHERE name LIKE 'forecast_fdw%'),
-		  coalesce(sum(total_bytes) FILTER (WHERE name LIKE 'forecast_fdw%'), 0) / 1024
-		FROM pg_backend_memory_contexts
-		WHERE name NOT LIKE '%Cache%' AND name <> 'index info'});
-	return \%held;
-}
-
-sub is_flat
-{
-	my ($before, $after, $what) = @_;
-
-	note("$what: " . join ', ', map { "$_ $before->{$_} -> $after->{$_}" } sort keys %$after);
-	is($after->{descriptors}, $before->{descriptors}, "$what: descriptors");
-	is($after->{ours},        $before->{ours},        "$what: our memory contexts");
-	cmp_ok($after->{ours_kB}, '<=', $before->{ours_kB} + 8, "$what: their size");
-	cmp_ok($after->{contexts}, '<=', $before->{contexts} + SLACK, "$what: all contexts");
-	cmp_ok($after->{resident}, '<=', $before->{resident} + SLACK, "$what: resident memory");
-	return;
-}
 
 # --- successes, errors, cancels ---------------------------------------------
 
@@ -110,10 +73,10 @@ EOSQL
 
 round() for 1 .. 20;
 is(attempt($session, $query)->{rows}, 'ACTIVE', 'a query succeeds after 400 others');
-my $before = holdings();
+my $before = holdings($session);
 round() for 1 .. 100;
 is(attempt($session, $query)->{rows}, 'ACTIVE', '... and after 2,000 more');
-is_flat($before, holdings(), '2,000 successes, errors and cancels');
+is_flat($before, holdings($session), '2,000 successes, errors and cancels');
 
 # --- options that change ----------------------------------------------------
 
@@ -131,9 +94,9 @@ sub change_options
 }
 
 change_options(50);
-$before = holdings();
+$before = holdings($session);
 change_options(300);
-is_flat($before, holdings(), '300 times ALTER SERVER');
+is_flat($before, holdings($session), '300 times ALTER SERVER');
 
 # A cursor that is open over it goes on.
 $session->query_safe("
@@ -145,7 +108,7 @@ $session->query_safe("ALTER SERVER forecast OPTIONS (SET read_timeout '10s')");
 is(attempt($session, 'FETCH 2 FROM jobs')->{rows}, "job_3\njob_4", '... over ALTER SERVER');
 $session->query_safe('COMMIT');
 $session->query_safe($query);
-is_flat($before, holdings(), 'a cursor over ALTER SERVER');
+is_flat($before, holdings($session), 'a cursor over ALTER SERVER');
 
 # --- many rows --------------------------------------------------------------
 
@@ -164,9 +127,9 @@ sub rescan
 
 $session->query_safe('SET enable_memoize = off');
 rescan(1000);
-$before = holdings();
+$before = holdings($session);
 rescan(100_000);
-is_flat($before, holdings(), '100,000 rescans');
+is_flat($before, holdings($session), '100,000 rescans');
 
 $session->quit;
 done_testing();
