@@ -12,6 +12,7 @@
 #include "utils/sampling.h"
 
 #include "analyze.h"
+#include "connection.h"
 #include "feed.h"
 #include "row.h"
 
@@ -176,8 +177,9 @@ acquire_sample(Relation relation, int elevel, HeapTuple *rows, int target, doubl
 	bool describe;
 	int n;
 
-	source.user = GetUserMapping(relation->rd_rel->relowner,
-								 GetForeignTable(RelationGetRelid(relation))->serverid);
+	source.user = forecast_get_user_mapping(relation->rd_rel->relowner,
+											GetForeignTable(RelationGetRelid(relation))
+												->serverid);
 	source.answers = forecast_answers_create(context);
 	sample.maker = make_row_maker(relation, table, &describe);
 	sample.scratch = AllocSetContextCreate(context, "forecast_fdw row",

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_user_mapping.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
@@ -62,6 +63,35 @@ initialize_entries(void)
 	client_entries = hash_create("forecast_fdw clients", 8, &ctl, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_clients, (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate_clients, (Datum) 0);
+}
+
+static Oid
+find_user_mapping(Oid userid, Oid serverid)
+{
+	return GetSysCacheOid2(USERMAPPINGUSERSERVER, Anum_pg_user_mapping_oid,
+						   ObjectIdGetDatum(userid), ObjectIdGetDatum(serverid));
+}
+
+/*
+ * The mapping of that user, or else of PUBLIC, palloc'd, without its options: they
+ * hold secrets, and are read when a client is made.  Throws if there is none.
+ */
+UserMapping *
+forecast_get_user_mapping(Oid userid, Oid serverid)
+{
+	UserMapping *user;
+	Oid umid = find_user_mapping(userid, serverid);
+
+	if (!OidIsValid(umid))
+		umid = find_user_mapping(InvalidOid, serverid);
+	if (!OidIsValid(umid))
+		return GetUserMapping(userid, serverid); /* has the words for it */
+
+	user = palloc0(sizeof(UserMapping));
+	user->umid = umid;
+	user->userid = userid;
+	user->serverid = serverid;
+	return user;
 }
 
 /* Makes a client from the catalogs as they are now. */

@@ -9,6 +9,7 @@
 
 #include "aws/client.h"
 
+extern UserMapping *forecast_get_user_mapping(Oid userid, Oid serverid);
 extern AwsClient *forecast_get_client(UserMapping *user);
 
 #endif /* FORECAST_CONNECTION_H */

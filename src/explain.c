@@ -140,17 +140,13 @@ columns_of_fields(ForeignScanState *node, const ForecastScanPlan *plan, List *fi
 
 /* How many calls may be under way at once, where that can be more than one. */
 static void
-explain_concurrency(ForeignScanState *node, const ForecastScanPlan *plan,
-					ExplainState *es)
+explain_concurrency(const ForecastScanPlan *plan, ExplainState *es)
 {
-	ForeignTable *table = GetForeignTable(RelationGetRelid(node->ss.ss_currentRelation));
-	ForecastTuning tuning;
-
 	if (plan->describe_fields == NIL && plan->mode != FORECAST_SCAN_LOOKUP &&
 		!(plan->mode == FORECAST_SCAN_DESCRIBE && plan->conditions[0].is_array))
 		return;
-	forecast_read_tuning(&tuning, GetForeignServer(table->serverid), table);
-	ExplainPropertyInteger("Concurrent Calls", NULL, tuning.max_pool_connections, es);
+	ExplainPropertyInteger("Concurrent Calls", NULL, plan->tuning.max_pool_connections,
+						   es);
 }
 
 static void
@@ -217,7 +213,7 @@ forecastExplainForeignScan(ForeignScanState *node, ExplainState *es)
 							columns_of_fields(node, &plan, plan.describe_fields), es);
 	if (plan.limit >= 0)
 		ExplainPropertyFloat("Remote Limit", NULL, plan.limit, 0, es);
-	explain_concurrency(node, &plan, es);
+	explain_concurrency(&plan, es);
 	if (es->verbose && plan.attnos != NIL)
 		explain_fields(node, &plan, es);
 	if (es->analyze && counters)

@@ -47,7 +47,16 @@ enum ScanPlanItem
 	ITEM_CONDITIONS, /* a list of integers for each, see ConditionItem */
 	ITEM_VALUES,     /* an expression for each */
 	ITEM_LIMIT,      /* Float */
+	ITEM_TUNING,     /* see TuningItem */
 	ITEM_RELID       /* Integer */
+};
+
+enum TuningItem
+{
+	TUNING_POOL_CONNECTIONS, /* Integer */
+	TUNING_FETCH_SIZE,       /* Integer */
+	TUNING_BATCH_SIZE,       /* Integer */
+	TUNING_CACHE_TTL         /* Float */
 };
 
 enum ConditionItem
@@ -508,6 +517,25 @@ pack_conditions(const ForecastResource *resource, List *conditions, List **value
 	return packed;
 }
 
+static List *
+pack_tuning(const ForecastTuning *tuning)
+{
+	/* In the order of TuningItem. */
+	return list_make4(makeInteger(tuning->max_pool_connections),
+					  makeInteger(tuning->fetch_size), makeInteger(tuning->batch_size),
+					  makeFloat(psprintf("%g", tuning->cache_ttl)));
+}
+
+static void
+unpack_tuning(ForecastTuning *tuning, List *packed)
+{
+	memset(tuning, 0, sizeof(*tuning));
+	tuning->max_pool_connections = intVal(list_nth(packed, TUNING_POOL_CONNECTIONS));
+	tuning->fetch_size = intVal(list_nth(packed, TUNING_FETCH_SIZE));
+	tuning->batch_size = intVal(list_nth(packed, TUNING_BATCH_SIZE));
+	tuning->cache_ttl = floatVal(list_nth(packed, TUNING_CACHE_TTL));
+}
+
 /*
  * FDW callback: the plan node.  All clauses stay with the node, but for those
  * that only the service can check.
@@ -567,6 +595,7 @@ forecastGetForeignPlan(PlannerInfo *root, RelOptInfo *rel,
 	private = lappend(private,
 					  makeFloat(psprintf("%.0f", useful_limit(root, table, clauses,
 															  conditions))));
+	private = lappend(private, pack_tuning(&table->tuning));
 	private = lappend(private, makeInteger(rel->relid));
 
 	return make_foreignscan(tlist, quals, rel->relid, values, private, NIL, remote_only,
@@ -608,5 +637,6 @@ forecast_scan_plan_unpack(ForecastScanPlan *plan, const ForeignScan *node)
 		unpack_condition(&plan->conditions[i], plan->resource, list_nth(conditions, i),
 						 list_nth(values, i));
 	plan->limit = floatVal(list_nth(private, ITEM_LIMIT));
+	unpack_tuning(&plan->tuning, list_nth(private, ITEM_TUNING));
 	plan->relid = intVal(list_nth(private, ITEM_RELID));
 }

@@ -49,6 +49,7 @@ typedef struct ForecastScanPlan
 	int nconditions;             /* keys of describe calls, or filters of lists */
 	ForecastPlanCondition *conditions; /* as many as ForeignScan.fdw_exprs */
 	double limit;                      /* how many rows suffice, < 0: unknown */
+	ForecastTuning tuning;             /* without what only concerns the planner */
 	Index relid; /* the table's index in the range table of the conditions' values */
 } ForecastScanPlan;
 

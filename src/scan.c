@@ -22,6 +22,7 @@
 #include "aws/waiter.h"
 #include "compat.h"
 #include "condition.h"
+#include "connection.h"
 #include "plan.h"
 #include "row.h"
 #include "scan.h"
@@ -29,7 +30,6 @@
 typedef struct ForecastScan
 {
 	ForecastScanPlan plan;
-	ForecastTuning tuning;
 	ForecastConditions *conditions;
 	ForecastRowMaker *maker;
 	ForecastCounters counters;
@@ -57,7 +57,6 @@ forecastBeginForeignScan(ForeignScanState *node, int eflags)
 	ForeignScan *plan_node = castNode(ForeignScan, node->ss.ps.plan);
 	Relation relation = node->ss.ss_currentRelation;
 	EState *estate = node->ss.ps.state;
-	ForeignTable *table;
 	ForecastScan *scan;
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
@@ -70,9 +69,7 @@ forecastBeginForeignScan(ForeignScanState *node, int eflags)
 	scan->maker = forecast_row_maker(relation, scan->plan.resource, scan->plan.attnos,
 									 scan->plan.fields);
 
-	table = GetForeignTable(RelationGetRelid(relation));
-	scan->serverid = table->serverid;
-	forecast_read_tuning(&scan->tuning, GetForeignServer(table->serverid), table);
+	scan->serverid = plan_node->fs_server;
 
 	/* As in postgres_fdw: the owner of a view, not whoever reads it. */
 	scan->userid = forecast_check_as_user(plan_node, estate);
@@ -80,7 +77,7 @@ forecastBeginForeignScan(ForeignScanState *node, int eflags)
 		scan->userid = GetUserId();
 
 	scan->source.resource = scan->plan.resource;
-	scan->source.tuning = &scan->tuning;
+	scan->source.tuning = &scan->plan.tuning;
 	scan->source.limit = scan->plan.limit;
 	scan->source.counters = &scan->counters;
 	scan->feed_context = AllocSetContextCreate(estate->es_query_cxt, "forecast_fdw feed",
@@ -100,7 +97,7 @@ prepare_source(ForecastScan *scan, EState *estate)
 		return;
 	caller = MemoryContextSwitchTo(estate->es_query_cxt);
 	scan->source.answers = forecast_statement_answers(estate);
-	scan->source.user = GetUserMapping(scan->userid, scan->serverid);
+	scan->source.user = forecast_get_user_mapping(scan->userid, scan->serverid);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -327,7 +324,7 @@ forecastForeignAsyncNotify(AsyncRequest *request)
 const ForecastTuning *
 forecast_scan_tuning(ForeignScanState *node)
 {
-	return &((ForecastScan *) node->fdw_state)->tuning;
+	return &((ForecastScan *) node->fdw_state)->plan.tuning;
 }
 
 /*

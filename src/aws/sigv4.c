@@ -13,7 +13,9 @@
 
 #include <time.h>
 #include <openssl/crypto.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #include "aws/sigv4.h"
 
@@ -71,16 +73,43 @@ sha256_hex(const char *data, size_t len, char hex[AWS_SHA256_HEX_LEN + 1])
 	to_hex(digest, hex);
 }
 
+/* A context that lacks the key: made once, for the same reason. */
+static EVP_MAC_CTX *
+hmac_template(void)
+{
+	static EVP_MAC_CTX *template = NULL;
+	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+															"SHA256", 0),
+						   OSSL_PARAM_construct_end()};
+
+	if (template == NULL)
+	{
+		EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+		EVP_MAC_CTX *context = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
+
+		EVP_MAC_free(hmac);
+		if (context && EVP_MAC_CTX_set_params(context, params))
+			template = context;
+		else
+			EVP_MAC_CTX_free(context);
+	}
+	return template;
+}
+
 static void
 hmac_sha256(const unsigned char *key, size_t key_len, const char *data,
 			unsigned char mac[AWS_SHA256_LEN])
 {
+	EVP_MAC_CTX *template = hmac_template();
+	EVP_MAC_CTX *context = template ? EVP_MAC_CTX_dup(template) : NULL;
 	size_t mac_len = 0;
+	bool ok = context && EVP_MAC_init(context, key, key_len, NULL) &&
+			  EVP_MAC_update(context, (const unsigned char *) data, strlen(data)) &&
+			  EVP_MAC_final(context, mac, &mac_len, AWS_SHA256_LEN) &&
+			  mac_len == AWS_SHA256_LEN;
 
-	if (EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, key_len,
-				  (const unsigned char *) data, strlen(data), mac, AWS_SHA256_LEN,
-				  &mac_len) == NULL ||
-		mac_len != AWS_SHA256_LEN)
+	EVP_MAC_CTX_free(context);
+	if (!ok)
 		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
 						errmsg("OpenSSL could not compute an HMAC-SHA256")));
 }
