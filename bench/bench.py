@@ -26,6 +26,12 @@ SEED = 3
 #: Jobs that the memory check lists: few, and many.
 MEMORY_JOBS = (10_000, 1_000_000)
 
+#: The turning point between looking up and listing: how many jobs the service has,
+#: and how many outer rows are joined with them.
+TURNING_JOBS = 5_000
+TURNING_ROWS = (200, 400, 800, 1_600, 3_200)
+TURNING_LATENCY_MS = 20
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -157,6 +163,8 @@ class Bench:
         # A million jobs is the point of the memory check.
         if only == "memory" or (only is None and not self._options.quick):
             self._check_memory()
+        if only == "turning-point" or (only is None and not self._options.quick):
+            self._check_turning_point()
         return not any("error" in row for row in self.results["rows"])
 
     def _run_workload(self, workload):
@@ -260,6 +268,47 @@ class Bench:
         self._save()
         print_memory(row)
 
+    def _check_turning_point(self):
+        """From how many outer rows on does listing take less time than looking up,
+        and from how many on does the planner list?"""
+        url = dict(list(self._options.urls.items())[:1])
+        task = self._task(
+            Workload("turning-point", "", "join", TURNING_ROWS[-1], TURNING_JOBS),
+            TURNING_ROWS[-1],
+            TURNING_JOBS,
+        )
+        self._simulators.populate(TURNING_JOBS)
+        self._database.analyze(url)
+        self._simulators.set_latency(TURNING_LATENCY_MS)
+        lookup = contenders.ForecastFdw(self._database, LOOKUP_ONLY)
+        listing = contenders.ForecastFdw(self._database, LIST_ONLY)
+        steps = []
+        for rows in TURNING_ROWS:
+            part = Task("join", rows, url, task.keys[:rows])
+            self._database.fill_outer_rows(part.keys)
+            steps.append(
+                {
+                    "rows": rows,
+                    "lookup_seconds": self._median(lookup, part),
+                    "list_seconds": self._median(listing, part),
+                    "planner_lists": "LookupJoin" not in lookup.plan(part, "RESET ALL"),
+                }
+            )
+        row = {
+            "workload": "turning-point",
+            "steps": steps,
+            "measured": crossing(steps),
+            "planned": first_listed(steps),
+        }
+        self.results["rows"].append(row)
+        self._save()
+        print_turning_point(row)
+
+    def _median(self, contender, task):
+        """The median of the rounds."""
+        samples = [contender.run(task, task.size) for _ in range(self._options.repeat)]
+        return statistics.median(sample.seconds for sample in samples)
+
     def _version(self):
         session = self._database.session()
         session.execute("SHOW server_version")
@@ -269,6 +318,29 @@ class Bench:
         with open(self._options.json, "w", encoding="utf-8") as file:
             json.dump(self.results, file, indent=1)
             file.write("\n")
+
+
+#: Settings that leave one of the two plans.
+LOOKUP_ONLY = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_nestloop = off"
+LIST_ONLY = "SET forecast_fdw.enable_lookup_join = off; SET enable_nestloop = off"
+
+
+def crossing(steps):
+    """How many rows take the same time either way, between two steps linearly."""
+    for last, step in zip(steps, steps[1:]):
+        before = last["list_seconds"] - last["lookup_seconds"]
+        after = step["list_seconds"] - step["lookup_seconds"]
+        if before > 0 >= after:
+            part = before / (before - after)
+            return round(last["rows"] + part * (step["rows"] - last["rows"]))
+    return None
+
+
+def first_listed(steps):
+    """The fewest rows that the planner lists for, and the most that it looks up."""
+    listed = [step["rows"] for step in steps if step["planner_lists"]]
+    looked_up = [step["rows"] for step in steps if not step["planner_lists"]]
+    return [max(looked_up, default=None), min(listed, default=None)]
 
 
 def whole(task):
@@ -352,6 +424,19 @@ def print_memory(row):
     )
 
 
+def print_turning_point(row):
+    """Both plans at each number of outer rows."""
+    for step in row["steps"]:
+        print(
+            f"{step['rows']:>6,} rows of {TURNING_JOBS:,} jobs: "
+            f"looked up in {duration(step['lookup_seconds'])}, "
+            f"listed in {duration(step['list_seconds'])}; "
+            f"the planner {'lists' if step['planner_lists'] else 'looks up'}"
+        )
+    looked_up, listed = row["planned"]
+    print(f"turning point: {row['measured']} rows; the planner's between {looked_up} and {listed}")
+
+
 def duration(seconds):
     """At least three digits, and a unit."""
     if seconds >= 1:
@@ -375,7 +460,7 @@ def size_of(count):
 def parse_arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description="Started by bench/run.")
-    names = [workload.name for workload in WORKLOADS] + ["memory"]
+    names = [workload.name for workload in WORKLOADS] + ["memory", "turning-point"]
     add = parser.add_argument
     add("--quick", action="store_true")
     add("--only", choices=names)

@@ -222,6 +222,7 @@ class Sql:
     """A contender that is a query; its CPU time and memory are the backend's."""
 
     def __init__(self, database, settings=None):
+        self._database = database
         self._session = database.session()
         if settings:
             self._session.execute(settings)
@@ -249,6 +250,14 @@ class ForecastFdw(Sql):
     """One warm describe is measured inside the server."""
 
     name = "forecast_fdw"
+
+    def plan(self, task, settings):
+        """What EXPLAIN says of the task in a session of its own with these settings."""
+        session = self._database.session()
+        session.execute(settings)
+        statement, values = getattr(self, task.kind)(task, task.size)
+        session.execute("EXPLAIN " + statement, values)
+        return "\n".join(line for (line,) in session.fetchall())
 
     def one(self, task, size):
         """The time of so many describes."""

@@ -79,8 +79,7 @@ typedef struct LookupJoin
 	bool matched;      /* was there one? */
 	int next;          /* index of the next inner row to try */
 
-	int64 outer_rows; /* for EXPLAIN ANALYZE */
-	int64 null_keys;
+	int64 null_keys; /* for EXPLAIN ANALYZE */
 } LookupJoin;
 
 static Node *create_state(CustomScan *scan);
@@ -300,7 +299,10 @@ read_entries(LookupJoin *join)
 	start_entries(join);
 }
 
-/* Waits until the entry, which has been asked for, is complete. */
+/*
+ * Waits until the entry of the first row in the queue is complete.  It has been
+ * asked for: entries are, in the order of their first rows.
+ */
 static void
 await_entry(LookupJoin *join, LookupEntry *entry)
 {
@@ -383,7 +385,6 @@ enqueue(LookupJoin *join, TupleTableSlot *outer)
 
 	dlist_push_tail(&join->queue, &row->node);
 	join->nqueued++;
-	join->outer_rows++;
 	join->null_keys += isnull;
 }
 

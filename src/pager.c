@@ -25,12 +25,13 @@ struct ForecastPager
 	double limit; /* how many items suffice, < 0: all */
 	ForecastCounters *counters;
 
-	MemoryContext page; /* the page whose items are returned */
-	cJSON *item;        /* the next of them, NULL: none is left */
-	MemoryContext next; /* the page under way */
-	AwsCall *call;      /* that asks for it, NULL: none is */
-	double asked;       /* items asked for so far */
-	int size;           /* so many of them by that call */
+	MemoryContext page;  /* the page whose items are returned */
+	cJSON *item;         /* the next of them, NULL: none is left */
+	MemoryContext next;  /* the page under way */
+	MemoryContext spare; /* empty */
+	AwsCall *call;       /* that asks for it, NULL: none is */
+	double asked;        /* items asked for so far */
+	int size;            /* so many of them by that call */
 	bool started;
 	char *token; /* where the next page begins, NULL: there is none */
 
@@ -61,6 +62,8 @@ forecast_pager_create(UserMapping *user, const ForecastResource *resource,
 										ALLOCSET_DEFAULT_SIZES);
 	pager->next = AllocSetContextCreate(CurrentMemoryContext, "forecast_fdw page",
 										ALLOCSET_DEFAULT_SIZES);
+	pager->spare = AllocSetContextCreate(CurrentMemoryContext, "forecast_fdw page",
+										 ALLOCSET_DEFAULT_SIZES);
 	pager->landmark_page = 1;
 	return pager;
 }
@@ -73,6 +76,7 @@ forecast_pager_free(ForecastPager *pager)
 {
 	MemoryContextDelete(pager->page);
 	MemoryContextDelete(pager->next);
+	MemoryContextDelete(pager->spare);
 	pfree(pager);
 }
 
@@ -235,12 +239,15 @@ turn_page(ForecastPager *pager)
 	char *guess;
 	cJSON *items;
 
-	MemoryContextReset(old);
 	pager->page = pager->next;
-	pager->next = old;
-	caller = MemoryContextSwitchTo(pager->page);
+	pager->next = pager->spare;
+	pager->spare = old;
 	pager->call = NULL;
 	guess_next_page(pager, call);
+
+	/* Only now, while the service works on the next page. */
+	MemoryContextReset(old);
+	caller = MemoryContextSwitchTo(pager->page);
 	guess = pager->token ? pstrdup(pager->token) : "";
 	answer = aws_call_answer(call);
 	pager->counters->bytes += answer->received;

@@ -14,6 +14,9 @@
 /* First size of a response buffer; most answers fit. */
 #define RESPONSE_BUFFER_SIZE 4096
 
+/* What libcurl reads at once, which is all that one wake-up is good for: a page. */
+#define RECEIVE_BUFFER_SIZE (64 * 1024L)
+
 /* ---- callbacks from libcurl: they never throw and never palloc ---- */
 
 /* The connection stands and the request is about to be sent. */
@@ -198,6 +201,7 @@ set_common_options(CURL *easy, const AwsTransportConfig *config)
 {
 	SET(easy, CURLOPT_USERAGENT, config->user_agent);
 	SET(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+	SET(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_SIZE);
 
 	/* Only where it was sent, only by the protocols meant, only verified. */
 	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
