@@ -113,8 +113,7 @@ static void
 explain_operations(const ForecastScanPlan *plan, ExplainState *es)
 {
 	const ForecastResource *resource = plan->resource;
-	bool lists = plan->mode == FORECAST_SCAN_LIST ||
-				 (plan->lookup && plan->lookup != forecast_arn_field(resource));
+	bool lists = forecast_scan_lists(resource, plan->mode, plan->lookup);
 
 	ExplainPropertyText("Remote Operation",
 						!lists ? resource->describe :

@@ -267,21 +267,17 @@ on_join_pathlist(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outer,
 /*
  * Since 16 a column of the nullable side differs from what the scan below calls
  * it: it knows that an outer join may have made it NULL.  Of each variable, the
- * node has one version only, the one that it returns.
+ * node has one version only, the one that it returns.  versions is a List of these
+ * Vars and PlaceHolderVars.
  */
-typedef struct Versions
-{
-	List *vars; /* Vars and PlaceHolderVars */
-} Versions;
-
 static Node *
-version_mutator(Node *node, void *context)
+version_mutator(Node *node, void *versions)
 {
 	ListCell *cell;
 
 	if (node == NULL)
 		return NULL;
-	foreach(cell, ((Versions *) context)->vars)
+	foreach(cell, (List *) versions)
 	{
 		Node *version = lfirst(cell);
 
@@ -294,12 +290,12 @@ version_mutator(Node *node, void *context)
 			((PlaceHolderVar *) node)->phid == ((PlaceHolderVar *) version)->phid)
 			return copyObject(version);
 	}
-	return expression_tree_mutator(node, version_mutator, context);
+	return expression_tree_mutator(node, version_mutator, versions);
 }
 
 /* What the node's rows consist of: all columns of both plans. */
 static List *
-scan_tlist(List *plans, Versions *versions)
+scan_tlist(List *plans, List *versions)
 {
 	List *tlist = NIL;
 	ListCell *plan;
@@ -330,21 +326,19 @@ plan_lookup_join(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 	List *exprs = list_make3(list_nth(private, PATH_KEY), list_nth(private, PATH_COLUMN),
 							 list_nth(private, PATH_MATCH));
 	List *targets;
-	Versions versions;
+	List *versions;
 
 	/* tlist may be empty: a node above has its own put in place of it later. */
 	targets = list_make2(rel->reltarget->exprs, other);
 	/* ... and those that a placeholder is computed from here. */
-	versions.vars = list_concat(pull_var_clause((Node *) targets,
-												PVC_INCLUDE_PLACEHOLDERS),
-								pull_var_clause((Node *) targets,
-												PVC_RECURSE_PLACEHOLDERS));
+	versions = list_concat(pull_var_clause((Node *) targets, PVC_INCLUDE_PLACEHOLDERS),
+						   pull_var_clause((Node *) targets, PVC_RECURSE_PLACEHOLDERS));
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = other;
 	scan->flags = path->flags;
 	scan->custom_plans = plans;
-	scan->custom_scan_tlist = scan_tlist(plans, &versions);
-	scan->custom_exprs = (List *) version_mutator((Node *) exprs, &versions);
+	scan->custom_scan_tlist = scan_tlist(plans, versions);
+	scan->custom_exprs = (List *) version_mutator((Node *) exprs, versions);
 	scan->custom_private = list_make1(list_nth(private, PATH_JOIN_TYPE));
 	scan->methods = &forecast_lookup_join_methods;
 	return &scan->scan.plan;

@@ -28,8 +28,8 @@ struct ForecastPager
 	MemoryContext page;  /* the page whose items are returned */
 	cJSON *item;         /* the next of them, NULL: none is left */
 	MemoryContext next;  /* the page under way */
-	MemoryContext spare; /* empty */
 	AwsCall *call;       /* that asks for it, NULL: none is */
+	MemoryContext spare; /* empty */
 	double asked;        /* items asked for so far */
 	int size;            /* so many of them by that call */
 	bool started;

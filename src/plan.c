@@ -537,6 +537,18 @@ unpack_tuning(ForecastTuning *tuning, List *packed)
 }
 
 /*
+ * Does a scan of that mode list, rather than describe the ARNs that it is given?
+ * lookup is what a lookup join looks up by, or NULL.
+ */
+bool
+forecast_scan_lists(const ForecastResource *resource, ForecastScanMode mode,
+					const ForecastField *lookup)
+{
+	return mode == FORECAST_SCAN_LIST ||
+		   (mode == FORECAST_SCAN_LOOKUP && lookup != forecast_arn_field(resource));
+}
+
+/*
  * FDW callback: the plan node.  All clauses stay with the node, but for those
  * that only the service can check.
  */
@@ -549,9 +561,8 @@ forecastGetForeignPlan(PlannerInfo *root, RelOptInfo *rel,
 	const ForecastResource *resource = table->resource;
 	ForecastScanMode mode = intVal(list_nth(path->fdw_private, PATH_MODE));
 	int lookup = intVal(list_nth(path->fdw_private, PATH_LOOKUP));
-	bool lists = mode == FORECAST_SCAN_LIST ||
-				 (mode == FORECAST_SCAN_LOOKUP &&
-				  &resource->fields[lookup] != forecast_arn_field(resource));
+	bool lists = forecast_scan_lists(resource, mode,
+									 lookup < 0 ? NULL : &resource->fields[lookup]);
 	List *conditions = forecast_conditions(root, rel, table, clauses);
 	List *remote_only = NIL;
 	List *quals;

@@ -53,6 +53,8 @@ typedef struct ForecastScanPlan
 	Index relid; /* the table's index in the range table of the conditions' values */
 } ForecastScanPlan;
 
+extern bool forecast_scan_lists(const ForecastResource *resource, ForecastScanMode mode,
+								const ForecastField *lookup);
 extern void forecast_scan_plan_unpack(ForecastScanPlan *plan, const ForeignScan *node);
 extern ForecastCost forecast_cost_of_scan(PlannerInfo *root, RelOptInfo *rel,
 										  ForecastScanMode mode, List *conditions);

@@ -7,7 +7,6 @@
 #include "postgres.h"
 
 #include <fcntl.h>
-#include <math.h>
 
 #include "aws/transport_private.h"
 
