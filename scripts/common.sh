@@ -51,7 +51,7 @@ find_postgresql() {
 	pg_version=$(basename "$(dirname "$bindir")")
 	pg_config=$bindir/pg_config
 	need build-essential pkg-config "postgresql-server-dev-$pg_version" \
-		libcurl4-openssl-dev libcjson-dev libssl-dev \
+		libcurl4-openssl-dev libcjson-dev libssl-dev libexpat1-dev \
 		curl python3 python3-botocore awscli
 }
 

@@ -74,6 +74,7 @@ aws_client_create(const AwsService *service, const AwsClientConfig *config)
 	MemoryContextCallback *cleanup = palloc(sizeof(MemoryContextCallback));
 	AwsTransportConfig transport = {.user_agent = USER_AGENT,
 									.ca_bundle = config->ca_bundle,
+									.proxy = "",
 									.connect_timeout = config->connect_timeout,
 									.read_timeout = config->read_timeout,
 									.max_response_size = config->max_response_size,
@@ -162,8 +163,13 @@ send_attempt(AwsCall *call)
 							&client->signing_key, call->signature);
 	headers[n++] = (AwsHeader){"Authorization", authorization.data};
 
-	call->exchange = aws_transport_post(client->transport, client->endpoint.url, headers,
-										n, body, strlen(body));
+	call->exchange = aws_transport_send(client->transport,
+										&(AwsHttpRequest){.method = "POST",
+														  .url = client->endpoint.url,
+														  .headers = headers,
+														  .nheaders = n,
+														  .body = body,
+														  .body_len = strlen(body)});
 }
 
 /*

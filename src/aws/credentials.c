@@ -21,6 +21,7 @@ aws_credentials_copy(AwsCredentials *target, const AwsCredentials *source)
 	target->access_key_id = pstrdup(source->access_key_id);
 	target->secret_access_key = pstrdup(source->secret_access_key);
 	target->session_token = source->session_token ? pstrdup(source->session_token) : NULL;
+	target->expiration = source->expiration;
 }
 
 /*

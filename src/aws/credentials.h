@@ -5,6 +5,8 @@
 #ifndef AWS_CREDENTIALS_H
 #define AWS_CREDENTIALS_H
 
+#include "datatype/timestamp.h"
+
 /*
  * One set of AWS credentials.  The strings are NUL-terminated and owned by
  * whoever filled the struct in; session_token is NULL for long-term keys.
@@ -14,6 +16,7 @@ typedef struct AwsCredentials
 	char *access_key_id;
 	char *secret_access_key;
 	char *session_token;
+	TimestampTz expiration; /* 0: never */
 } AwsCredentials;
 
 extern void aws_credentials_copy(AwsCredentials *target, const AwsCredentials *source);

@@ -281,6 +281,9 @@ static const struct
 	const char *message;
 	const char *hint;
 } outcomes[] = {
+	{AWS_OUTCOME_FORBIDDEN, ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION,
+	 "will not connect to %s",
+	 "Its address is one of instance metadata, which is no endpoint of a service."},
 	{AWS_OUTCOME_UNTRUSTED, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
 	 "could not connect to %s",
 	 "Check ca_bundle and endpoint_url of the server: the certificate must be trusted and name the host."},

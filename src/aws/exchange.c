@@ -6,7 +6,9 @@
  */
 #include "postgres.h"
 
-#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <openssl/crypto.h>
 
 #include "aws/transport_private.h"
 
@@ -67,7 +69,11 @@ on_body(char *data, size_t size, size_t n, void *arg)
 	needed = exchange->body_len + size * n + 1;
 	if (needed > exchange->body_size)
 	{
-		size_t new_size = Max(needed, Max(exchange->body_size * 2, RESPONSE_BUFFER_SIZE));
+		const AwsTransportConfig *config = &exchange->transport->config;
+		size_t least = Max(exchange->body_size * 2, RESPONSE_BUFFER_SIZE);
+		/* A secret one does not grow, so that no part of it is left behind. */
+		size_t new_size = config->is_secret ? config->max_response_size + 1 :
+											  Max(needed, least);
 		char *grown = realloc(exchange->body, new_size);
 
 		if (grown == NULL)
@@ -84,12 +90,45 @@ on_body(char *data, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
-/* A socket of ours is no business of the programs that the server starts. */
-static int
-on_new_socket(void *arg pg_attribute_unused(), curl_socket_t fd,
-			  curlsocktype purpose pg_attribute_unused())
+/*
+ * Is this an address that instance metadata is at, or one like it?  Whoever gets
+ * there gets the server's own credentials, so only who is meant to may.  Link-local
+ * addresses of both kinds, and fd00:ec2::/32, where AWS has its own.
+ */
+static bool
+is_metadata_address(const struct sockaddr *address)
 {
-	return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+	static const unsigned char ec2[] = {0xfd, 0x00, 0x0e, 0xc2};
+	const unsigned char *bytes;
+
+	if (address->sa_family == AF_INET)
+	{
+		bytes = (const unsigned char *) &((const struct sockaddr_in *) address)->sin_addr;
+		return bytes[0] == 169 && bytes[1] == 254;
+	}
+	if (address->sa_family != AF_INET6)
+		return false;
+	bytes = ((const struct sockaddr_in6 *) address)->sin6_addr.s6_addr;
+	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *) bytes))
+		return bytes[12] == 169 && bytes[13] == 254;
+	return IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *) bytes) ||
+		   memcmp(bytes, ec2, sizeof(ec2)) == 0;
+}
+
+/* A socket for a connection, if it is one to make. */
+static curl_socket_t
+on_open_socket(void *arg, curlsocktype purpose pg_attribute_unused(),
+			   struct curl_sockaddr *address)
+{
+	AwsExchange *exchange = arg;
+
+	if (!exchange->transport->config.is_metadata && is_metadata_address(&address->addr))
+	{
+		exchange->forbidden = true;
+		return CURL_SOCKET_BAD;
+	}
+	/* A socket of ours is no business of the programs that the server starts. */
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 /* ---- asking ---- */
@@ -102,6 +141,16 @@ leave_transport(AwsExchange *exchange)
 	exchange->added = false;
 	dlist_delete(&exchange->node);
 	exchange->transport->nexchanges--;
+}
+
+/* Overwrites what the request and, of a secret one, the response consisted of. */
+static void
+wipe_exchange(AwsExchange *exchange)
+{
+	for (struct curl_slist *line = exchange->headers; line; line = line->next)
+		OPENSSL_cleanse(line->data, strlen(line->data));
+	if (exchange->body && exchange->transport->config.is_secret)
+		OPENSSL_cleanse(exchange->body, exchange->body_size);
 }
 
 /*
@@ -138,6 +187,7 @@ aws_exchange_release(AwsExchange *exchange)
 	if (exchange->easy)
 		release_handle(exchange);
 	exchange->easy = NULL;
+	wipe_exchange(exchange);
 	curl_slist_free_all(exchange->headers);
 	exchange->headers = NULL;
 	free(exchange->body);
@@ -205,7 +255,8 @@ set_common_options(CURL *easy, const AwsTransportConfig *config)
 	/* Only where it was sent, only by the protocols meant, only verified. */
 	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	SET(easy, CURLOPT_PROXY, "");
+	if (config->proxy)
+		SET(easy, CURLOPT_PROXY, config->proxy);
 	SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
@@ -222,7 +273,7 @@ set_common_options(CURL *easy, const AwsTransportConfig *config)
 	/* Time is ours to count, see aws_exchange_deadline(): libcurl's limit is no limit. */
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) INT_MAX);
 
-	SET(easy, CURLOPT_SOCKOPTFUNCTION, on_new_socket);
+	SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
 	SET(easy, CURLOPT_PREREQFUNCTION, on_connected);
 	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
 	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -246,15 +297,23 @@ take_handle(AwsExchange *exchange)
 }
 
 static void
-set_options(AwsExchange *exchange, const char *url, const char *body, size_t body_len)
+set_options(AwsExchange *exchange, const AwsHttpRequest *request)
 {
 	CURL *easy = exchange->easy;
 
-	SET(easy, CURLOPT_URL, url);
-	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) body_len);
-	SET(easy, CURLOPT_POSTFIELDS, body);
+	SET(easy, CURLOPT_URL, request->url);
+	if (request->body)
+	{
+		SET(easy, CURLOPT_POST, 1L);
+		SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) request->body_len);
+		SET(easy, CURLOPT_POSTFIELDS, request->body);
+	}
+	else
+		SET(easy, CURLOPT_HTTPGET, 1L);
+	SET(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	SET(easy, CURLOPT_HTTPHEADER, exchange->headers);
 
+	SET(easy, CURLOPT_OPENSOCKETDATA, exchange);
 	SET(easy, CURLOPT_PREREQDATA, exchange);
 	SET(easy, CURLOPT_HEADERDATA, exchange);
 	SET(easy, CURLOPT_WRITEDATA, exchange);
@@ -265,14 +324,12 @@ set_options(AwsExchange *exchange, const char *url, const char *body, size_t bod
 #undef SET
 
 /*
- * Starts a POST of body to url and returns without waiting.  The exchange is
- * allocated in the current memory context and ends with it: resetting that
- * context in mid-flight gives the request up and closes its connection.  body must
- * live as long.
+ * Starts a request and returns without waiting.  The exchange is allocated in the
+ * current memory context and ends with it: resetting that context in mid-flight
+ * gives the request up and closes its connection.
  */
 AwsExchange *
-aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *headers,
-				   int nheaders, const char *body, size_t body_len)
+aws_transport_send(AwsTransport *transport, const AwsHttpRequest *request)
 {
 	AwsExchange *exchange = palloc0(sizeof(AwsExchange));
 
@@ -288,8 +345,8 @@ aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *he
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &exchange->cleanup);
 
 	take_handle(exchange);
-	set_headers(exchange, headers, nheaders);
-	set_options(exchange, url, body, body_len);
+	set_headers(exchange, request->headers, request->nheaders);
+	set_options(exchange, request);
 
 	if (!aws_transport_begin(transport, exchange))
 		out_of_memory();
@@ -324,6 +381,8 @@ outcome_of(const AwsExchange *exchange, CURLcode code)
 		return AWS_OUTCOME_TOO_LARGE;
 	if (exchange->out_of_memory)
 		return AWS_OUTCOME_OUT_OF_MEMORY;
+	if (exchange->forbidden && !exchange->connected)
+		return AWS_OUTCOME_FORBIDDEN;
 	if (code == CURLE_OK && !exchange->head_complete)
 		return AWS_OUTCOME_CUT; /* libcurl takes a head without an end for one */
 	for (size_t i = 0; i < lengthof(code_outcomes); i++)

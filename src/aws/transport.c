@@ -208,6 +208,8 @@ aws_transport_create(const AwsTransportConfig *config)
 	transport->config.user_agent = MemoryContextStrdup(context, config->user_agent);
 	if (config->ca_bundle)
 		transport->config.ca_bundle = MemoryContextStrdup(context, config->ca_bundle);
+	if (config->proxy)
+		transport->config.proxy = MemoryContextStrdup(context, config->proxy);
 	transport->idle = MemoryContextAlloc(context,
 										 sizeof(CURL *) * config->max_connections);
 

@@ -10,24 +10,38 @@
 /* A pool of connections; see aws_transport_create(). */
 typedef struct AwsTransport AwsTransport;
 
-/* One request and its response; see aws_transport_post(). */
+/* One request and its response; see aws_transport_send(). */
 typedef struct AwsExchange AwsExchange;
 
 typedef struct AwsTransportConfig
 {
 	const char *user_agent;
 	const char *ca_bundle;    /* file of CA certificates; NULL: the system's */
+	const char *proxy;        /* its URL; "": none; NULL: as the environment says */
+	bool is_metadata;         /* may it talk to link-local addresses, as no other may? */
+	bool is_secret;           /* are responses wiped when they are freed? */
 	double connect_timeout;   /* seconds, for name, TCP and TLS together */
 	double read_timeout;      /* seconds without a byte from the server */
 	size_t max_response_size; /* bytes, headers and body together */
 	int max_connections;      /* kept open, and exchanges meant to be under way */
 } AwsTransportConfig;
 
+typedef struct AwsHttpRequest
+{
+	const char *method; /* GET, PUT or POST */
+	const char *url;
+	const AwsHeader *headers;
+	int nheaders;
+	const char *body; /* of a PUT or POST; must live as long as the exchange */
+	size_t body_len;
+} AwsHttpRequest;
+
 /* How an exchange ended. */
 typedef enum AwsOutcome
 {
 	AWS_OUTCOME_PENDING,
 	AWS_OUTCOME_ANSWERED,    /* a complete HTTP response, of any status */
+	AWS_OUTCOME_FORBIDDEN,   /* no connection: the address is none to talk to */
 	AWS_OUTCOME_UNTRUSTED,   /* no connection: the certificate, or ours to check it */
 	AWS_OUTCOME_UNREACHABLE, /* no connection: name, TCP, TLS */
 	AWS_OUTCOME_CONNECT_TIMEOUT,
@@ -42,8 +56,7 @@ extern AwsTransport *aws_transport_create(const AwsTransportConfig *config);
 extern void aws_transport_close(AwsTransport *transport);
 
 extern AwsExchange *
-aws_transport_post(AwsTransport *transport, const char *url, const AwsHeader *headers,
-				   int nheaders, const char *body, size_t body_len);
+aws_transport_send(AwsTransport *transport, const AwsHttpRequest *request);
 extern void aws_transport_wait(AwsTransport *transport);
 extern void aws_transport_advance(AwsTransport *transport);
 extern bool aws_transport_has_room(const AwsTransport *transport);
