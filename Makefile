@@ -30,15 +30,21 @@ OBJS = \
 	src/scan.o \
 	src/table.o \
 	src/value.o \
+	src/whoami.o \
 	src/aws/client.o \
 	src/aws/credentials.o \
 	src/aws/endpoint.o \
 	src/aws/error.o \
 	src/aws/exchange.o \
+	src/aws/identity.o \
 	src/aws/json.o \
 	src/aws/pollset.o \
+	src/aws/rate_limiter.o \
+	src/aws/retry.o \
+	src/aws/settings.o \
 	src/aws/sigv4.o \
 	src/aws/transport.o \
+	src/aws/user_agent.o \
 	src/aws/waiter.o
 
 PG_CFLAGS = -std=gnu11

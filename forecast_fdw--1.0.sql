@@ -24,3 +24,21 @@ LANGUAGE C STRICT;
 
 COMMENT ON FUNCTION forecast_fdw_cache_flush() IS
   'forgets the answers that this session keeps between statements';
+
+CREATE FUNCTION forecast_fdw_whoami(
+  server name,
+  OUT server_name name,
+  OUT user_name name,
+  OUT provider text,
+  OUT access_key_id text,
+  OUT expiration timestamptz,
+  OUT region text,
+  OUT endpoint_url text,
+  OUT problem text,
+  OUT providers jsonb)
+RETURNS record
+AS 'MODULE_PATHNAME'
+LANGUAGE C STRICT;
+
+COMMENT ON FUNCTION forecast_fdw_whoami(name) IS
+  'as whom, and where, calls of the current user to a server would be made';

@@ -2,6 +2,7 @@
 -- Errors: what was asked, of whom, what came back, what to do.
 --
 \x on
+ALTER SERVER forecast OPTIONS (ADD max_attempts '1');
 
 -- AWS says no
 CALL fault('{"fault": "error", "code": "AccessDeniedException", "message": "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: forecast:DescribePredictorBacktestExportJob"}');
@@ -81,3 +82,10 @@ RESET client_min_messages;
 
 -- After all that the session is as good as new
 SELECT status FROM jobs WHERE arn = arn('nightly');
+
+-- What may be temporary is tried again, three times in all by default
+ALTER SERVER forecast OPTIONS (DROP max_attempts);
+CALL fault('{"fault": "throttle"}');
+SELECT status FROM jobs WHERE arn = arn('nightly');
+CALL fault('{"fault": "error", "status": 500, "code": "InternalFailure", "times": 3}');
+SELECT state, message, detail FROM failure($$ SELECT status FROM jobs WHERE arn = arn('nightly') $$);

@@ -111,6 +111,17 @@ forecast_statement_answers(EState *estate)
 }
 
 /*
+ * Counts what it took to get an answer.
+ */
+void
+forecast_count_answer(ForecastCounters *counters, const AwsAnswer *answer)
+{
+	counters->retries += answer->retries;
+	counters->throttles += answer->throttles;
+	counters->bytes += answer->received;
+}
+
+/*
  * Can the service know an ARN like this?  If not, no call is needed.
  */
 bool
@@ -241,7 +252,7 @@ read_call(ForecastAnswer *answer, ForecastCounters *counters)
 
 	answer->fresh = aws_call_answer(answer->call);
 	MemoryContextSwitchTo(caller);
-	counters->bytes += answer->fresh->received;
+	forecast_count_answer(counters, answer->fresh);
 	if (answer->fresh->json && answer->ttl > 0)
 		forecast_cache_put(&answer->key, answer->epoch, answer->asked,
 						   answer->fresh->text, answer->fresh->json);

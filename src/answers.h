@@ -14,6 +14,8 @@
 typedef struct ForecastCounters
 {
 	int64 calls;
+	int64 retries;      /* more attempts than calls */
+	int64 throttles;    /* attempts that were throttled */
 	int64 bytes;        /* received */
 	int64 keys_asked;   /* and answered, by calls of this scan */
 	int64 keys_shared;  /* answered by what the statement, or the cache, had */
@@ -26,6 +28,7 @@ typedef struct ForecastAnswers ForecastAnswers;
 /* One of them, given or still awaited; see forecast_answer(). */
 typedef struct ForecastAnswer ForecastAnswer;
 
+extern void forecast_count_answer(ForecastCounters *counters, const AwsAnswer *answer);
 extern bool forecast_is_possible_arn(const char *arn);
 extern ForecastAnswers *forecast_statement_answers(EState *estate);
 extern ForecastAnswers *forecast_answers_create(MemoryContext context);

@@ -56,6 +56,15 @@
 	(exec_rt_fetch((plan)->scan.scanrelid, (estate))->checkAsUser)
 #endif
 
+/* 16 has one function for the privileges on all kinds of objects. */
+#if PG_VERSION_NUM >= 160000
+#define forecast_server_aclcheck(serverid, roleid)                                       \
+	object_aclcheck(ForeignServerRelationId, (serverid), (roleid), ACL_USAGE)
+#else
+#define forecast_server_aclcheck(serverid, roleid)                                       \
+	pg_foreign_server_aclcheck((serverid), (roleid), ACL_USAGE)
+#endif
+
 /* 18 has a new spelling, which stands before the declaration. */
 #ifndef pg_noreturn
 #define pg_noreturn __attribute__((noreturn))

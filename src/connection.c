@@ -99,10 +99,13 @@ static AwsClient *
 make_client(UserMapping *user)
 {
 	AwsClientConfig config;
+	AwsClient *client;
 
-	forecast_client_config(&config, GetForeignServer(user->serverid),
-						   GetUserMapping(user->userid, user->serverid));
-	return aws_client_create(&forecast_service, &config);
+	user = GetUserMapping(user->userid, user->serverid);
+	forecast_client_config(&config, GetForeignServer(user->serverid), user);
+	client = aws_client_create(&forecast_service, &config);
+	forecast_wipe_options(user->options);
+	return client;
 }
 
 /*

@@ -172,6 +172,8 @@ explain_counters(const ForecastCounters *counters, ExplainState *es)
 		int64 value;
 	} figures[] = {
 		{"Remote Calls", "calls", counters->calls},
+		{"Remote Retries", "retries", counters->retries},
+		{"Remote Throttles", "throttles", counters->throttles},
 		{"Remote Bytes", "bytes", counters->bytes},
 		{"Keys Asked", "keys asked", counters->keys_asked},
 		{"Keys Shared", "shared", counters->keys_shared},

@@ -21,6 +21,7 @@
 #include "utils/guc.h"
 
 #include "aws/endpoint.h"
+#include "aws/settings.h"
 #include "compat.h"
 #include "option.h"
 
@@ -40,6 +41,10 @@
 /* botocore's default; the maximum is about what a backend has descriptors for. */
 #define DEFAULT_POOL_CONNECTIONS 10
 #define MAX_POOL_CONNECTIONS     500
+
+/* botocore's default; the maximum is for slips of the pen. */
+#define DEFAULT_MAX_ATTEMPTS 3
+#define MAX_ATTEMPTS         100
 
 /* Enough rows to find some hundreds of distinct keys in. */
 #define DEFAULT_BATCH_SIZE 1000
@@ -66,14 +71,24 @@ typedef enum ForecastOptionTarget
 	TO_TUNING  /* ForecastTuning */
 } ForecastOptionTarget;
 
+/* Who may set an option, where that is not everybody who may set options. */
+typedef struct ForecastOptionGuard
+{
+	bool (*permits)(const ForecastOption *option, const char *value);
+	const char *hint; /* who may */
+} ForecastOptionGuard;
+
 struct ForecastOption
 {
 	const char *name;
 	Oid catalog; /* of the objects that have it */
 	ForecastOptionParser parse;
 	ForecastOptionTarget target;
-	size_t offset; /* in the target */
-	int max;       /* of a count, which is at least 1 */
+	size_t offset;                    /* in the target */
+	int max;                          /* of a count, which is at least 1 */
+	const ForecastOptionGuard *guard; /* NULL: nothing is asked of who sets it */
+	const char *service;              /* whose endpoint it names */
+	bool is_secret;                   /* to be wiped after use */
 };
 
 #define CLIENT(member) .target = TO_CLIENT, .offset = offsetof(AwsClientConfig, member)
@@ -81,6 +96,7 @@ struct ForecastOption
 
 static void parse_region(const ForecastOption *option, char *value, void *target);
 static void parse_url(const ForecastOption *option, char *value, void *target);
+static void parse_proxy(const ForecastOption *option, char *value, void *target);
 static void parse_file(const ForecastOption *option, char *value, void *target);
 static void parse_timeout(const ForecastOption *option, char *value, void *target);
 static void parse_lifetime(const ForecastOption *option, char *value, void *target);
@@ -88,14 +104,49 @@ static void parse_size(const ForecastOption *option, char *value, void *target);
 static void parse_count(const ForecastOption *option, char *value, void *target);
 static void parse_cost(const ForecastOption *option, char *value, void *target);
 static void parse_switch(const ForecastOption *option, char *value, void *target);
+static void parse_retry_mode(const ForecastOption *option, char *value, void *target);
+static void parse_text(const ForecastOption *option, char *value, void *target);
 static void parse_key(const ForecastOption *option, char *value, void *target);
 static void parse_resource(const ForecastOption *option, char *value, void *target);
 static void parse_field(const ForecastOption *option, char *value, void *target);
 
+static bool is_own_url(const ForecastOption *option, const char *value);
+static bool is_by_file_reader(const ForecastOption *option, const char *value);
+static bool is_by_superuser(const ForecastOption *option, const char *value);
+static bool is_required(const ForecastOption *option, const char *value);
+
+/*
+ * What makes the database server talk to others, or lets somebody use what is the
+ * server's own, is not for everybody.
+ */
+static const ForecastOptionGuard url_guard =
+	{is_own_url,
+	 "Only superusers may name an endpoint other than the service's own, over https."};
+static const ForecastOptionGuard superuser_guard = {is_by_superuser,
+													"Only superusers may set it."};
+static const ForecastOptionGuard file_guard = {
+	is_by_file_reader,
+	"Only roles with the privileges of the \"pg_read_server_files\" role may name a file of the server."};
+static const ForecastOptionGuard required_guard =
+	{is_required, "Only superusers may set it to false."};
+
 static const ForecastOption forecast_options[] = {
 	{"region", ForeignServerRelationId, parse_region, CLIENT(region)},
-	{"endpoint_url", ForeignServerRelationId, parse_url, CLIENT(endpoint_url)},
-	{"ca_bundle", ForeignServerRelationId, parse_file, CLIENT(ca_bundle)},
+	{"endpoint_url", ForeignServerRelationId, parse_url, CLIENT(endpoint_url),
+	 .guard = &url_guard, .service = "forecast"},
+	{"sts_endpoint_url", ForeignServerRelationId, parse_url,
+	 CLIENT(identity.sts_endpoint_url), .guard = &url_guard, .service = "sts"},
+	{"use_fips_endpoint", ForeignServerRelationId, parse_switch,
+	 CLIENT(use_fips_endpoint)},
+	{"use_dualstack_endpoint", ForeignServerRelationId, parse_switch,
+	 CLIENT(use_dualstack_endpoint)},
+	{"ca_bundle", ForeignServerRelationId, parse_file, CLIENT(ca_bundle),
+	 .guard = &file_guard},
+	{"proxy", ForeignServerRelationId, parse_proxy, CLIENT(proxy),
+	 .guard = &superuser_guard},
+	{"retry_mode", ForeignServerRelationId, parse_retry_mode, CLIENT(retry_mode)},
+	{"max_attempts", ForeignServerRelationId, parse_count, CLIENT(max_attempts),
+	 .max = MAX_ATTEMPTS},
 	{"connect_timeout", ForeignServerRelationId, parse_timeout, CLIENT(connect_timeout)},
 	{"read_timeout", ForeignServerRelationId, parse_timeout, CLIENT(read_timeout)},
 	{"max_response_size", ForeignServerRelationId, parse_size, CLIENT(max_response_size)},
@@ -111,11 +162,19 @@ static const ForecastOption forecast_options[] = {
 	{"cache_ttl", ForeignServerRelationId, parse_lifetime, TUNING(cache_ttl)},
 
 	{"aws_access_key_id", UserMappingRelationId, parse_key,
-	 CLIENT(credentials.access_key_id)},
+	 CLIENT(identity.keys.access_key_id)},
 	{"aws_secret_access_key", UserMappingRelationId, parse_key,
-	 CLIENT(credentials.secret_access_key)},
+	 CLIENT(identity.keys.secret_access_key), .is_secret = true},
 	{"aws_session_token", UserMappingRelationId, parse_key,
-	 CLIENT(credentials.session_token)},
+	 CLIENT(identity.keys.session_token), .is_secret = true},
+	{"profile", UserMappingRelationId, parse_text, CLIENT(identity.profile),
+	 .guard = &superuser_guard},
+	{"role_arn", UserMappingRelationId, parse_key, CLIENT(identity.role_arn)},
+	{"role_session_name", UserMappingRelationId, parse_key,
+	 CLIENT(identity.role_session_name)},
+	{"external_id", UserMappingRelationId, parse_key, CLIENT(identity.external_id)},
+	{"credentials_required", UserMappingRelationId, parse_switch, .target = TO_NONE,
+	 .guard = &required_guard},
 
 	{"resource", ForeignTableRelationId, parse_resource, .target = TO_NONE},
 	{"fetch_size", ForeignTableRelationId, parse_count, TUNING(fetch_size),
@@ -127,6 +186,37 @@ static const ForecastOption forecast_options[] = {
 
 	{"field", AttributeRelationId, parse_field, .target = TO_NONE},
 };
+
+/* ---- who may ---- */
+
+static bool
+is_by_superuser(const ForecastOption *option pg_attribute_unused(),
+				const char *value pg_attribute_unused())
+{
+	return superuser();
+}
+
+/* What file_fdw asks of its user, we ask too. */
+static bool
+is_by_file_reader(const ForecastOption *option pg_attribute_unused(),
+				  const char *value pg_attribute_unused())
+{
+	return has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES);
+}
+
+static bool
+is_own_url(const ForecastOption *option, const char *value)
+{
+	return superuser() || aws_endpoint_is_service_url(value, option->service);
+}
+
+static bool
+is_required(const ForecastOption *option pg_attribute_unused(), const char *value)
+{
+	bool required;
+
+	return superuser() || (parse_bool(value, &required) && required);
+}
 
 /* ---- values ---- */
 
@@ -169,22 +259,40 @@ parse_url(const ForecastOption *option, char *value, void *target)
 	store_string(target, value);
 }
 
-/* A file that the server reads: what file_fdw asks of its user, we ask too. */
+static void
+parse_proxy(const ForecastOption *option, char *value, void *target)
+{
+	const char *problem = aws_proxy_url_problem(value);
+
+	if (problem)
+		refuse_value(option, NULL, problem, NULL);
+	store_string(target, value);
+}
+
 static void
 parse_file(const ForecastOption *option, char *value, void *target)
 {
-	bool validating = target == NULL;
-
-	if (validating && !has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied to set option \"%s\"", option->name),
-			 errhint(
-				 "Only roles with the privileges of the \"%s\" role may name a file of the server.",
-				 "pg_read_server_files")));
 	if (!is_absolute_path(value))
 		refuse_value(option, value, NULL, "Give an absolute path.");
+	store_string(target, value);
+}
+
+static void
+parse_retry_mode(const ForecastOption *option, char *value, void *target)
+{
+	AwsRetryMode mode;
+
+	if (!aws_retry_mode_by_name(value, &mode))
+		refuse_value(option, value, NULL, "Valid modes are: standard, adaptive.");
+	if (target)
+		*(AwsRetryMode *) target = mode;
+}
+
+static void
+parse_text(const ForecastOption *option, char *value, void *target)
+{
+	if (*value == '\0')
+		refuse_value(option, NULL, "It must not be empty.", NULL);
 	store_string(target, value);
 }
 
@@ -363,48 +471,6 @@ find_option(const char *name, Oid catalog)
 	return NULL;
 }
 
-/* Half a set of keys signs nothing. */
-static void
-validate_credentials(List *options)
-{
-	bool has_id = forecast_option(options, "aws_access_key_id") != NULL;
-	bool has_secret = forecast_option(options, "aws_secret_access_key") != NULL;
-	bool has_token = forecast_option(options, "aws_session_token") != NULL;
-
-	if (has_id == has_secret && (has_id || !has_token))
-		return;
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
-		 errmsg("incomplete AWS credentials"),
-		 errdetail(
-			 "aws_access_key_id and aws_secret_access_key go together, and aws_session_token goes with both.")));
-}
-
-/*
- * Checks the options of one object as CREATE or ALTER would leave them; catalog
- * is the system catalog that holds the object.
- */
-void
-forecast_validate_options(List *options, Oid catalog)
-{
-	ListCell *cell;
-
-	foreach(cell, options)
-	{
-		DefElem *def = lfirst(cell);
-		const ForecastOption *option = find_option(def->defname, catalog);
-
-		if (option == NULL)
-			report_unknown_option(def->defname, catalog);
-		option->parse(option, defGetString(def), NULL);
-	}
-	if (catalog == UserMappingRelationId)
-		validate_credentials(options);
-}
-
-/* ---- reading ---- */
-
 /*
  * The value of an option, NULL if it is not in the list.
  */
@@ -439,6 +505,99 @@ read_options(void *base, ForecastOptionTarget target, List *options, Oid catalog
 	}
 }
 
+/* Half a set of keys signs nothing. */
+static void
+validate_credentials(List *options)
+{
+	bool has_id = forecast_option(options, "aws_access_key_id") != NULL;
+	bool has_secret = forecast_option(options, "aws_secret_access_key") != NULL;
+	bool has_token = forecast_option(options, "aws_session_token") != NULL;
+
+	if (has_id == has_secret && (has_id || !has_token))
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+		 errmsg("incomplete AWS credentials"),
+		 errdetail(
+			 "aws_access_key_id and aws_secret_access_key go together, and aws_session_token goes with both.")));
+}
+
+/* These say something of a role to assume. */
+static void
+validate_role(List *options)
+{
+	static const char *const details[] = {"role_session_name", "external_id"};
+
+	for (size_t i = 0; i < lengthof(details); i++)
+		if (forecast_option(options, details[i]) && !forecast_option(options, "role_arn"))
+			ereport(ERROR,
+					(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
+					 errmsg("option \"%s\" needs option \"role_arn\"", details[i])));
+}
+
+/* Throws if an endpoint is both given and to be chosen. */
+static void
+check_endpoint(const char *endpoint_url, bool fips, bool dualstack)
+{
+	if (endpoint_url && (fips || dualstack))
+		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
+						errmsg("endpoint_url cannot be combined with %s",
+							   fips ? "use_fips_endpoint" : "use_dualstack_endpoint"),
+						errhint("Give the URL of such an endpoint, or none.")));
+}
+
+static void
+validate_endpoint(List *options)
+{
+	AwsClientConfig config = {0};
+
+	read_options(&config, TO_CLIENT, options, ForeignServerRelationId);
+	check_endpoint(config.endpoint_url, config.use_fips_endpoint,
+				   config.use_dualstack_endpoint);
+}
+
+/* Throws if the current role may not set the option to this value. */
+static void
+check_privilege(const ForecastOption *option, const char *value)
+{
+	if (option->guard == NULL || option->guard->permits(option, value))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					errmsg("permission denied to set option \"%s\"", option->name),
+					errhint("%s", option->guard->hint)));
+}
+
+/*
+ * Checks the options of one object as CREATE or ALTER would leave them; catalog
+ * is the system catalog that holds the object.
+ */
+void
+forecast_validate_options(List *options, Oid catalog)
+{
+	ListCell *cell;
+
+	foreach(cell, options)
+	{
+		DefElem *def = lfirst(cell);
+		const ForecastOption *option = find_option(def->defname, catalog);
+
+		if (option == NULL)
+			report_unknown_option(def->defname, catalog);
+		option->parse(option, defGetString(def), NULL);
+		check_privilege(option, defGetString(def));
+	}
+	if (catalog == UserMappingRelationId)
+	{
+		validate_credentials(options);
+		validate_role(options);
+	}
+	if (catalog == ForeignServerRelationId)
+		validate_endpoint(options);
+}
+
+/* ---- reading ---- */
+
 /*
  * How to read a table of that server: the table's options count before the
  * server's, those before the defaults.  table may be NULL.
@@ -457,34 +616,102 @@ forecast_read_tuning(ForecastTuning *tuning, ForeignServer *server, ForeignTable
 }
 
 /*
- * Fills config in from a server and a user mapping.  Its strings point into
- * their option lists.  Throws if something that a call needs is missing.
+ * May this user's calls use what is the server's own: its environment, the files
+ * and processes it has, the metadata of its machine?
+ */
+bool
+forecast_may_use_server_identity(UserMapping *user)
+{
+	const char *required = forecast_option(user->options, "credentials_required");
+	bool is_required = true;
+
+	if (required)
+		(void) parse_bool(required, &is_required);
+	return superuser_arg(user->userid) || !is_required;
+}
+
+/* Throws unless the mapping has all that such a user needs. */
+static void
+require_credentials(const AwsIdentityConfig *identity)
+{
+	if (identity->keys.access_key_id && identity->profile == NULL)
+		return;
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_S_R_E_PROHIBITED_SQL_STATEMENT_ATTEMPTED),
+		 errmsg("AWS credentials are required"),
+		 errdetail(
+			 "Non-superusers must have aws_access_key_id and aws_secret_access_key in the user mapping, and no profile."),
+		 errhint(
+			 "Set them with ALTER USER MAPPING. A superuser may set credentials_required 'false' there, to share the server's own credentials.")));
+}
+
+/* What the calls for credentials have in common with all others. */
+static void
+share_settings(AwsClientConfig *config)
+{
+	AwsIdentityConfig *identity = &config->identity;
+
+	identity->region = config->region;
+	identity->use_fips_endpoint = config->use_fips_endpoint;
+	identity->use_dualstack_endpoint = config->use_dualstack_endpoint;
+	identity->ca_bundle = config->ca_bundle;
+	identity->proxy = config->proxy;
+}
+
+/*
+ * Fills config in from a server and a user mapping and, where the user may, from
+ * what the database server's own environment says.  Its strings point into their
+ * option lists.  Throws if something that a call needs is missing.
  */
 void
 forecast_client_config(AwsClientConfig *config, ForeignServer *server, UserMapping *user)
 {
+	AwsIdentityConfig *identity = &config->identity;
 	ForecastTuning tuning;
 
 	memset(config, 0, sizeof(*config));
 	config->connect_timeout = DEFAULT_CONNECT_TIMEOUT;
 	config->read_timeout = DEFAULT_READ_TIMEOUT;
 	config->max_response_size = DEFAULT_MAX_RESPONSE_SIZE;
+	config->max_attempts = DEFAULT_MAX_ATTEMPTS;
+	config->proxy = "";
 	forecast_read_tuning(&tuning, server, NULL);
 	config->max_pool_connections = tuning.max_pool_connections;
-	read_options(config, TO_CLIENT, server->options, ForeignServerRelationId);
-	read_options(config, TO_CLIENT, user->options, UserMappingRelationId);
 
+	read_options(config, TO_CLIENT, user->options, UserMappingRelationId);
+	identity->use_server_identity = forecast_may_use_server_identity(user);
+	if (!identity->use_server_identity)
+		require_credentials(identity);
+	else
+		aws_settings_read(config, "forecast");
+	read_options(config, TO_CLIENT, server->options, ForeignServerRelationId);
+	share_settings(config);
+
+	check_endpoint(config->endpoint_url, config->use_fips_endpoint,
+				   config->use_dualstack_endpoint);
 	if (config->region == NULL)
 		ereport(ERROR, (errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),
 						errmsg("server \"%s\" has no region", server->servername),
 						errhint("Set it with ALTER SERVER %s OPTIONS (ADD region '...').",
 								quote_identifier(server->servername))));
-	if (config->credentials.access_key_id == NULL)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
-			 errmsg("no AWS credentials for user \"%s\" on server \"%s\"",
-					MappingUserName(user->userid), server->servername),
-			 errhint(
-				 "Set aws_access_key_id and aws_secret_access_key with ALTER USER MAPPING.")));
+}
+
+/*
+ * Overwrites the secrets in a list of a user mapping's options, which nobody needs
+ * any longer.
+ */
+void
+forecast_wipe_options(List *options)
+{
+	ListCell *cell;
+
+	foreach(cell, options)
+	{
+		DefElem *def = lfirst(cell);
+		const ForecastOption *option = find_option(def->defname, UserMappingRelationId);
+
+		if (option && option->is_secret)
+			aws_wipe(defGetString(def));
+	}
 }

@@ -7,6 +7,7 @@
 
 #include "foreign/foreign.h"
 
+#include "aws/client.h"
 #include "resource.h"
 
 /* How a table is to be read; set on the server, and by some tables anew. */
@@ -24,6 +25,8 @@ typedef struct ForecastTuning
 extern void forecast_validate_options(List *options, Oid catalog);
 extern void
 forecast_client_config(AwsClientConfig *config, ForeignServer *server, UserMapping *user);
+extern bool forecast_may_use_server_identity(UserMapping *user);
+extern void forecast_wipe_options(List *options);
 extern void
 forecast_read_tuning(ForecastTuning *tuning, ForeignServer *server, ForeignTable *table);
 extern const char *forecast_option(List *options, const char *name);

@@ -250,7 +250,7 @@ turn_page(ForecastPager *pager)
 	caller = MemoryContextSwitchTo(pager->page);
 	guess = pager->token ? pstrdup(pager->token) : "";
 	answer = aws_call_answer(call);
-	pager->counters->bytes += answer->received;
+	forecast_count_answer(pager->counters, answer);
 	if (answer->error)
 		aws_error_report(answer->error);
 

@@ -1,6 +1,7 @@
 /*
  * client.c
- *		One API call: request in, parsed answer or typed error out.
+ *		One API call: request in, parsed answer or typed error out, however many
+ *		attempts that takes.
  *
  * The protocol is AWS JSON 1.1: every call is a POST to "/" whose X-Amz-Target
  * header names the operation.
@@ -10,17 +11,35 @@
 #include <time.h>
 #include <openssl/crypto.h>
 
+#include "lib/ilist.h"
 #include "mb/pg_wchar.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "aws/client.h"
 #include "aws/endpoint.h"
 #include "aws/json.h"
+#include "aws/sigv4.h"
 #include "aws/transport.h"
-#include "version.h"
+#include "aws/user_agent.h"
 
-#define USER_AGENT   "forecast_fdw/" FORECAST_FDW_VERSION
 #define CONTENT_TYPE "application/x-amz-json-1.1"
+
+/*
+ * Credentials in use, with the key derived from them.  When the client gets others,
+ * calls that were signed with these still need them, to have errors cleared of them.
+ */
+typedef struct ClientCredentials
+{
+	MemoryContext context; /* holds this struct and what it points to */
+	MemoryContextCallback cleanup;
+	int users; /* the client, and calls */
+	AwsCredentials keys;
+	AwsSigningKey signing_key;
+} ClientCredentials;
+
+/* A clock that is off by less, in seconds, is not what makes AWS refuse a request. */
+#define MIN_CLOCK_SKEW 300
 
 struct AwsClient
 {
@@ -28,34 +47,136 @@ struct AwsClient
 	const AwsService *service;
 	const char *region;
 	AwsEndpoint endpoint;
-	AwsCredentials credentials;
-	AwsSigningKey signing_key;
+	AwsIdentity *identity;
+	ClientCredentials *credentials; /* that requests are signed with; NULL: none yet */
 	AwsTransport *transport;
+	AwsRetrier retrier;
+	time_t clock_offset; /* of the service's clock, as far as it is known, in seconds */
+	int max_calls;       /* under way */
+	void (*observe)(void *arg, const AwsCallReport *report);
+	void *observe_arg;
 
-	int ncalls;    /* calls not freed yet */
-	bool released; /* goes away with its last call */
+	dlist_head calls; /* those under way, the oldest first */
+	int ncalls;       /* those */
+	int nheld;        /* calls not freed yet */
+	bool released;    /* goes away with its last call */
 };
 
 struct AwsCall
 {
 	AwsClient *client;
+	MemoryContext context; /* of the call and of its answer */
 	MemoryContextCallback cleanup;
+	dlist_node node; /* in client->calls while it is under way */
 	AwsQuestion question;
+	const char *target; /* value of X-Amz-Target */
+	const char *body;   /* in UTF-8 */
+	const char *invocation_id;
+	ClientCredentials *credentials;
 	char signature[AWS_SHA256_HEX_LEN + 1];
-	AwsExchange *exchange;
+
+	double started;
+	double send_at;        /* when the next attempt is to be sent */
+	AwsExchange *exchange; /* the attempt under way, or the last; NULL: none yet, or
+							* waiting for send_at */
+	AwsRetryState retry;
+	bool clock_corrected; /* once is enough */
+	bool done;
 	AwsAnswer answer;
 };
 
-/* Memory context callback: wipes secrets, gives the connections up. */
+/* ---- credentials ---- */
+
+/* Memory context callback. */
+static void
+wipe_credentials(void *arg)
+{
+	ClientCredentials *credentials = arg;
+
+	aws_credentials_wipe(&credentials->keys);
+	OPENSSL_cleanse(&credentials->signing_key, sizeof(credentials->signing_key));
+}
+
+/*
+ * Frees credentials that nobody needs any longer: neither the client, nor a call
+ * whose errors are to be cleared of them.
+ */
+static void
+release_credentials(ClientCredentials *credentials)
+{
+	if (credentials && --credentials->users == 0)
+		MemoryContextDelete(credentials->context);
+}
+
+/* A copy of these keys, in a context of its own. */
+static ClientCredentials *
+keep_credentials(AwsClient *client, const AwsCredentials *keys)
+{
+	MemoryContext context = AllocSetContextCreate(client->context,
+												  "forecast_fdw credentials",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	ClientCredentials *credentials = palloc0(sizeof(ClientCredentials));
+
+	credentials->context = context;
+	credentials->users = 1;
+	credentials->cleanup.func = wipe_credentials;
+	credentials->cleanup.arg = credentials;
+	MemoryContextRegisterResetCallback(context, &credentials->cleanup);
+	aws_credentials_copy(&credentials->keys, keys);
+	MemoryContextSwitchTo(caller);
+	return credentials;
+}
+
+/* Do these sign as those do? */
+static bool
+are_same_credentials(const AwsCredentials *a, const AwsCredentials *b)
+{
+	return strcmp(a->access_key_id, b->access_key_id) == 0 &&
+		   strcmp(a->secret_access_key, b->secret_access_key) == 0 &&
+		   (a->session_token && b->session_token ?
+				strcmp(a->session_token, b->session_token) == 0 :
+				a->session_token == b->session_token);
+}
+
+/*
+ * Sees to it that the client has credentials that are valid for a while.  May wait
+ * for where they come from; throws if there are none.
+ */
+static void
+refresh_credentials(AwsClient *client)
+{
+	const AwsCredentials *keys = aws_identity_credentials(client->identity);
+	ClientCredentials *before = client->credentials;
+
+	if (before && are_same_credentials(&before->keys, keys))
+		return;
+	client->credentials = keep_credentials(client, keys);
+	release_credentials(before);
+}
+
+/* ---- clients ---- */
+
+/* Memory context callback: gives the connections up. */
 static void
 free_client(void *arg)
 {
 	AwsClient *client = arg;
 
-	aws_credentials_wipe(&client->credentials);
-	OPENSSL_cleanse(&client->signing_key, sizeof(client->signing_key));
+	Assert(client->nheld == 0);
 	if (client->transport)
 		aws_transport_close(client->transport);
+}
+
+static void
+set_endpoint(AwsClient *client, const AwsClientConfig *config)
+{
+	if (config->endpoint_url)
+		aws_endpoint_for_url(&client->endpoint, config->endpoint_url);
+	else
+		aws_endpoint_for_region(&client->endpoint, client->service->endpoint_prefix,
+								config->region, config->use_fips_endpoint,
+								config->use_dualstack_endpoint);
 }
 
 /*
@@ -72,13 +193,15 @@ aws_client_create(const AwsService *service, const AwsClientConfig *config)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	AwsClient *client = palloc0(sizeof(AwsClient));
 	MemoryContextCallback *cleanup = palloc(sizeof(MemoryContextCallback));
-	AwsTransportConfig transport = {.user_agent = USER_AGENT,
+	char *user_agent = aws_user_agent(config->retry_mode, config->app_id);
+	AwsTransportConfig transport = {.user_agent = user_agent,
 									.ca_bundle = config->ca_bundle,
-									.proxy = "",
+									.proxy = config->proxy,
 									.connect_timeout = config->connect_timeout,
 									.read_timeout = config->read_timeout,
 									.max_response_size = config->max_response_size,
 									.max_connections = config->max_pool_connections};
+	AwsIdentityConfig identity = config->identity;
 
 	client->context = context;
 	cleanup->func = free_client;
@@ -87,12 +210,14 @@ aws_client_create(const AwsService *service, const AwsClientConfig *config)
 
 	client->service = service;
 	client->region = pstrdup(config->region);
-	if (config->endpoint_url)
-		aws_endpoint_for_url(&client->endpoint, config->endpoint_url);
-	else
-		aws_endpoint_for_region(&client->endpoint, service->endpoint_prefix,
-								config->region);
-	aws_credentials_copy(&client->credentials, &config->credentials);
+	client->max_calls = config->max_pool_connections;
+	client->observe = config->observe;
+	client->observe_arg = config->observe_arg;
+	dlist_init(&client->calls);
+	set_endpoint(client, config);
+	aws_retry_init(&client->retrier, config->retry_mode, config->max_attempts);
+	identity.user_agent = user_agent;
+	client->identity = aws_identity_create(&identity);
 	client->transport = aws_transport_create(&transport);
 
 	MemoryContextSwitchTo(caller);
@@ -107,127 +232,320 @@ void
 aws_client_release(AwsClient *client)
 {
 	client->released = true;
-	if (client->ncalls == 0)
-		MemoryContextDelete(client->context);
-}
-
-/* Memory context callback. */
-static void
-free_call(void *arg)
-{
-	AwsClient *client = ((AwsCall *) arg)->client;
-
-	client->ncalls--;
-	if (client->released && client->ncalls == 0)
+	if (client->nheld == 0)
 		MemoryContextDelete(client->context);
 }
 
 /*
- * Signs the call as of now and sends it.  Each attempt is signed afresh: a
- * signature is valid for minutes only.
+ * Where the client's requests go, and as whom they are signed.
  */
+const char *
+aws_client_region(const AwsClient *client)
+{
+	return client->region;
+}
+
+const char *
+aws_client_endpoint_url(const AwsClient *client)
+{
+	return client->endpoint.url;
+}
+
+AwsIdentity *
+aws_client_identity(AwsClient *client)
+{
+	return client->identity;
+}
+
+/* ---- one attempt ---- */
+
+/* Signs the attempt as of now.  Each is signed afresh: a signature is valid for
+ * minutes only. */
 static void
-send_attempt(AwsCall *call)
+sign_attempt(AwsCall *call, AwsHeader *headers, int *nheaders)
 {
 	AwsClient *client = call->client;
+	const AwsCredentials *keys = &call->credentials->keys;
 	AwsCredentialScope scope = {.region = client->region,
 								.service = client->service->signing_name};
-	const char *body = call->question.input;
 	AwsSignableRequest request;
 	StringInfoData authorization;
-	AwsHeader headers[6];
 	int n = 0;
 
-	body = pg_server_to_any(body, strlen(body), PG_UTF8);
-	aws_sigv4_datetime(time(NULL), scope.datetime);
-
+	aws_sigv4_datetime(time(NULL) + client->clock_offset, scope.datetime);
 	headers[n++] = (AwsHeader){"Host", client->endpoint.host};
 	headers[n++] = (AwsHeader){"Content-Type", CONTENT_TYPE};
-	headers[n++] = (AwsHeader){"X-Amz-Date", scope.datetime};
-	headers[n++] = (AwsHeader){"X-Amz-Target",
-							   psprintf("%s.%s", client->service->target_prefix,
-										call->question.operation)};
-	if (client->credentials.session_token)
-		headers[n++] = (AwsHeader){"X-Amz-Security-Token",
-								   client->credentials.session_token};
+	headers[n++] = (AwsHeader){"X-Amz-Date", pstrdup(scope.datetime)};
+	headers[n++] = (AwsHeader){"X-Amz-Target", call->target};
+	if (keys->session_token)
+		headers[n++] = (AwsHeader){"X-Amz-Security-Token", keys->session_token};
 
 	request = (AwsSignableRequest){.method = "POST",
 								   .path = "/",
 								   .query = "",
 								   .headers = headers,
 								   .nheaders = n,
-								   .body = body,
-								   .body_len = strlen(body)};
+								   .body = call->body,
+								   .body_len = strlen(call->body)};
 	initStringInfo(&authorization);
-	aws_sigv4_authorization(&authorization, &request, &scope, &client->credentials,
-							&client->signing_key, call->signature);
+	aws_sigv4_authorization(&authorization, &request, &scope, keys,
+							&call->credentials->signing_key, call->signature);
 	headers[n++] = (AwsHeader){"Authorization", authorization.data};
+	*nheaders = n;
+}
 
+/* Sends the call, for the first time or again. */
+static void
+send_attempt(AwsCall *call)
+{
+	AwsClient *client = call->client;
+	MemoryContext caller = MemoryContextSwitchTo(call->context);
+	AwsHeader headers[8];
+	int n;
+
+	sign_attempt(call, headers, &n);
+	headers[n++] = (AwsHeader){"amz-sdk-invocation-id", call->invocation_id};
+	headers[n++] = (AwsHeader){"amz-sdk-request",
+							   psprintf("attempt=%d; max=%d", call->retry.attempts + 1,
+										client->retrier.max_attempts)};
 	call->exchange = aws_transport_send(client->transport,
 										&(AwsHttpRequest){.method = "POST",
 														  .url = client->endpoint.url,
 														  .headers = headers,
 														  .nheaders = n,
-														  .body = body,
-														  .body_len = strlen(body)});
+														  .body = call->body,
+														  .body_len = strlen(
+															  call->body)});
+	aws_retry_note_sent(&call->retry, aws_transport_now());
+	MemoryContextSwitchTo(caller);
+}
+
+/* Sends a call whose time has come, unless others have to be let go first. */
+static void
+send_if_due(AwsCall *call, double now)
+{
+	if (call->send_at > now)
+		return;
+	call->send_at = aws_retry_take_turn(&call->client->retrier, now);
+	if (call->send_at <= now)
+		send_attempt(call);
+}
+
+/* Reads what went wrong with an attempt. */
+static AwsError *
+read_error(AwsCall *call)
+{
+	const AwsCredentials *keys = &call->credentials->keys;
+	AwsSecrets secrets = {
+		{keys->secret_access_key, keys->session_token, call->signature}};
+	size_t len;
+	const char *body = aws_exchange_body(call->exchange, &len);
+	char *text = palloc(len + 1);
+
+	memcpy(text, body, len + 1);
+	aws_json_replace_nul(text);
+	return aws_error_read(&call->question, &secrets, call->exchange, text, len);
 }
 
 /*
- * Starts a call and returns without waiting.  input is the JSON input in the
- * server's encoding; it and operation are copied.  The call is allocated in the
- * current memory context and ends with it.
+ * Is the error due to a clock that is off, and can that be corrected?  Then the
+ * correction is kept, for all calls.
+ */
+static bool
+correct_clock(AwsCall *call, const AwsError *error)
+{
+	time_t offset = error->date - time(NULL);
+
+	if (aws_error_failure(error) != AWS_FAILURE_SKEW || call->clock_corrected ||
+		error->date == 0 || labs(offset - call->client->clock_offset) < MIN_CLOCK_SKEW)
+		return false;
+	call->clock_corrected = true;
+	call->client->clock_offset = offset;
+	return true;
+}
+
+/*
+ * Decides what becomes of a call after a failed attempt: true if there is to be
+ * another one, at call->send_at.
+ */
+static bool
+try_again(AwsCall *call, AwsError *error)
+{
+	double now = aws_transport_now();
+	AwsFailure failure = aws_error_failure(error);
+
+	if (correct_clock(call, error))
+	{
+		call->send_at = now;
+		return true;
+	}
+	if (failure == AWS_FAILURE_FINAL || failure == AWS_FAILURE_SKEW)
+	{
+		error->attempts = call->retry.attempts;
+		aws_retry_note_answer(&call->client->retrier, &call->retry, now);
+		return false;
+	}
+	call->send_at = aws_retry_after_failure(&call->client->retrier, &call->retry, error,
+											now);
+	return call->send_at >= 0;
+}
+
+/* Takes a call off those under way. */
+static void
+leave_client(AwsCall *call)
+{
+	dlist_delete(&call->node);
+	call->client->ncalls--;
+	call->done = true;
+}
+
+/* The call is over. */
+static void
+finish_call(AwsCall *call)
+{
+	AwsClient *client = call->client;
+	AwsAnswer *answer = &call->answer;
+	AwsCallReport report = {.operation = call->question.operation,
+							.error = answer->error,
+							.sent = strlen(call->body) * call->retry.attempts,
+							.received = answer->received,
+							.seconds = aws_transport_now() - call->started};
+
+	answer->retries = report.retries = call->retry.attempts - 1;
+	answer->throttles = report.throttles = call->retry.throttles;
+	leave_client(call);
+	if (client->observe)
+		client->observe(client->observe_arg, &report);
+}
+
+/* An attempt has come to its end: so does the call, or it is tried again. */
+static void
+finish_attempt(AwsCall *call)
+{
+	AwsExchange *exchange = call->exchange;
+	MemoryContext caller = MemoryContextSwitchTo(call->context);
+
+	call->answer.received += aws_exchange_received(exchange);
+	if (aws_exchange_outcome(exchange) == AWS_OUTCOME_ANSWERED &&
+		aws_exchange_status(exchange) / 100 == 2)
+	{
+		aws_retry_note_answer(&call->client->retrier, &call->retry, aws_transport_now());
+		finish_call(call);
+	}
+	else
+	{
+		AwsError *error = read_error(call);
+
+		if (try_again(call, error))
+		{
+			aws_exchange_release(exchange);
+			call->exchange = NULL;
+		}
+		else
+		{
+			call->answer.error = error;
+			finish_call(call);
+		}
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+/* Looks after all calls under way: ends attempts, begins those that are due. */
+static void
+advance_calls(AwsClient *client)
+{
+	dlist_mutable_iter iter;
+	double now = aws_transport_now();
+
+	dlist_foreach_modify(iter, &client->calls)
+	{
+		AwsCall *call = dlist_container(AwsCall, node, iter.cur);
+
+		if (call->exchange && aws_exchange_outcome(call->exchange) != AWS_OUTCOME_PENDING)
+			finish_attempt(call);
+		else if (call->exchange == NULL)
+			send_if_due(call, now);
+	}
+}
+
+/* When there is something to do for advance_calls(); < 0: only when calls end. */
+static double
+calls_due(AwsClient *client)
+{
+	double due = -1;
+	dlist_iter iter;
+
+	dlist_foreach(iter, &client->calls)
+	{
+		const AwsCall *call = dlist_container(AwsCall, node, iter.cur);
+
+		if (call->exchange && aws_exchange_outcome(call->exchange) != AWS_OUTCOME_PENDING)
+			return 0;
+		if (call->exchange == NULL && (due < 0 || call->send_at < due))
+			due = call->send_at;
+	}
+	return due;
+}
+
+/* ---- calls ---- */
+
+/* Memory context callback. */
+static void
+free_call(void *arg)
+{
+	AwsCall *call = arg;
+	AwsClient *client = call->client;
+
+	if (!call->done)
+		leave_client(call);
+	release_credentials(call->credentials);
+	client->nheld--;
+	if (client->released && client->nheld == 0)
+		MemoryContextDelete(client->context);
+}
+
+/* A random UUID, by which AWS knows the attempts of a call for one. */
+static const char *
+make_invocation_id(void)
+{
+	return DatumGetCString(
+		DirectFunctionCall1(uuid_out, DirectFunctionCall1(gen_random_uuid, (Datum) 0)));
+}
+
+/*
+ * Starts a call and returns without waiting, unless credentials have to be fetched
+ * first.  input is the JSON input in the server's encoding; it and operation are
+ * copied.  The call is allocated in the current memory context and ends with it.
  */
 AwsCall *
 aws_call_start(AwsClient *client, const char *operation, const char *input)
 {
 	AwsCall *call = palloc0(sizeof(AwsCall));
 
+	refresh_credentials(client);
 	call->client = client;
+	call->context = CurrentMemoryContext;
 	call->question.service = client->service->title;
 	call->question.operation = pstrdup(operation);
 	call->question.url = pstrdup(client->endpoint.url);
 	call->question.input = pstrdup(input);
+	call->target = psprintf("%s.%s", client->service->target_prefix, operation);
+	call->body = pg_server_to_any(call->question.input, strlen(input), PG_UTF8);
+	call->invocation_id = make_invocation_id();
 
 	/* Registered first, so called last: after the exchange's own. */
+	call->credentials = client->credentials;
+	call->credentials->users++;
+	client->nheld++;
 	client->ncalls++;
+	dlist_push_tail(&client->calls, &call->node);
 	call->cleanup.func = free_call;
 	call->cleanup.arg = call;
-	MemoryContextRegisterResetCallback(CurrentMemoryContext, &call->cleanup);
+	MemoryContextRegisterResetCallback(call->context, &call->cleanup);
 
-	send_attempt(call);
+	call->started = call->send_at = aws_transport_now();
+	send_if_due(call, call->started);
 	return call;
-}
-
-/* Sorts what came back into answer or error. */
-static void
-read_answer(AwsCall *call)
-{
-	AwsExchange *exchange = call->exchange;
-	AwsAnswer *answer = &call->answer;
-	AwsSecrets secrets = {{call->client->credentials.secret_access_key,
-						   call->client->credentials.session_token, call->signature}};
-	size_t len;
-	const char *body = aws_exchange_body(exchange, &len);
-	char *text = palloc(len + 1);
-
-	memcpy(text, body, len + 1);
-	aws_json_replace_nul(text);
-	answer->received = aws_exchange_received(exchange);
-	if (aws_exchange_outcome(exchange) == AWS_OUTCOME_ANSWERED &&
-		aws_exchange_status(exchange) / 100 == 2)
-	{
-		cJSON *json = aws_json_parse(text, len);
-
-		if (cJSON_IsObject(json))
-		{
-			answer->json = json;
-			answer->text = text;
-			/* An error goes on pointing into it. */
-			aws_exchange_release(exchange);
-			return;
-		}
-	}
-	answer->error = aws_error_read(&call->question, &secrets, exchange, text, len);
 }
 
 /*
@@ -236,7 +554,7 @@ read_answer(AwsCall *call)
 bool
 aws_call_is_done(const AwsCall *call)
 {
-	return aws_exchange_outcome(call->exchange) != AWS_OUTCOME_PENDING;
+	return call->done;
 }
 
 /*
@@ -266,9 +584,29 @@ aws_call_client(const AwsCall *call)
 const AwsAnswer *
 aws_call_answer(AwsCall *call)
 {
-	Assert(aws_call_is_done(call));
-	read_answer(call);
-	return &call->answer;
+	AwsAnswer *answer = &call->answer;
+	size_t len;
+	const char *body;
+	char *text;
+
+	Assert(call->done);
+	if (answer->error)
+		return answer;
+
+	body = aws_exchange_body(call->exchange, &len);
+	text = palloc(len + 1);
+	memcpy(text, body, len + 1);
+	aws_json_replace_nul(text);
+	answer->json = aws_json_parse(text, len);
+	if (cJSON_IsObject(answer->json))
+	{
+		answer->text = text;
+		aws_exchange_release(call->exchange);
+		return answer;
+	}
+	answer->json = NULL;
+	answer->error = read_error(call);
+	return answer;
 }
 
 /*
@@ -277,27 +615,29 @@ aws_call_answer(AwsCall *call)
 bool
 aws_client_has_room(const AwsClient *client)
 {
-	return aws_transport_has_room(client->transport);
-}
-
-/*
- * Waits until something happens to one of the client's calls, if there are any.
- * Throws what an interrupt throws.
- */
-void
-aws_client_wait(AwsClient *client)
-{
-	aws_transport_wait(client->transport);
+	return client->ncalls < client->max_calls;
 }
 
 /*
  * Moves the client's calls along without waiting.  Throws what an interrupt
- * throws.
+ * throws, and out of memory.
  */
 void
 aws_client_advance(AwsClient *client)
 {
 	aws_transport_advance(client->transport);
+	advance_calls(client);
+}
+
+/*
+ * Waits until something happens to one of the client's calls, if there are any.
+ * Throws what aws_client_advance() throws.
+ */
+void
+aws_client_wait(AwsClient *client)
+{
+	aws_transport_wait(client->transport, calls_due(client));
+	advance_calls(client);
 }
 
 /*
@@ -317,7 +657,7 @@ aws_client_pollset(const AwsClient *client)
 long
 aws_client_due(AwsClient *client)
 {
-	return aws_transport_due(client->transport);
+	return aws_transport_due(client->transport, calls_due(client));
 }
 
 /*

@@ -7,8 +7,9 @@
 
 #include <cjson/cJSON.h>
 
-#include "aws/credentials.h"
 #include "aws/error.h"
+#include "aws/identity.h"
+#include "aws/retry.h"
 
 /* What one service's wire format needs; constant. */
 typedef struct AwsService
@@ -19,17 +20,39 @@ typedef struct AwsService
 	const char *target_prefix; /* of the X-Amz-Target header */
 } AwsService;
 
+/* What there is to tell of a call that is over; see AwsClientConfig. */
+typedef struct AwsCallReport
+{
+	const char *operation;
+	const AwsError *error; /* NULL: it was answered */
+	int retries;
+	int throttles;
+	size_t sent;     /* bytes of requests' bodies */
+	size_t received; /* bytes of responses */
+	double seconds;  /* from its start until the last response */
+} AwsCallReport;
+
 /* All that a client is made from. */
 typedef struct AwsClientConfig
 {
+	AwsIdentityConfig identity;
 	char *region;
-	char *endpoint_url;     /* NULL: the region's own */
+	char *endpoint_url; /* NULL: the region's own */
+	bool use_fips_endpoint;
+	bool use_dualstack_endpoint;
 	char *ca_bundle;        /* NULL: the system's certificates */
+	char *proxy;            /* as in AwsTransportConfig */
+	char *app_id;           /* for the User-Agent, NULL: none */
 	double connect_timeout; /* seconds */
 	double read_timeout;    /* seconds */
 	int max_response_size;  /* bytes */
 	int max_pool_connections;
-	AwsCredentials credentials;
+	AwsRetryMode retry_mode;
+	int max_attempts; /* of a call */
+
+	/* Called when a call is over; must not throw.  NULL: nobody wants to know. */
+	void (*observe)(void *arg, const AwsCallReport *report);
+	void *observe_arg;
 } AwsClientConfig;
 
 typedef struct AwsClient AwsClient;
@@ -43,12 +66,18 @@ typedef struct AwsAnswer
 	cJSON *json;      /* the answer, an object; NULL after an error */
 	const char *text; /* the same as JSON text, UTF-8, NUL-terminated */
 	AwsError *error;  /* NULL after an answer */
-	size_t received;  /* bytes of the response */
+	size_t received;  /* bytes of all responses */
+	int retries;
+	int throttles; /* so many responses were */
 } AwsAnswer;
 
 extern AwsClient *
 aws_client_create(const AwsService *service, const AwsClientConfig *config);
 extern void aws_client_release(AwsClient *client);
+
+extern const char *aws_client_region(const AwsClient *client);
+extern const char *aws_client_endpoint_url(const AwsClient *client);
+extern AwsIdentity *aws_client_identity(AwsClient *client);
 
 extern AwsCall *
 aws_call_start(AwsClient *client, const char *operation, const char *input);

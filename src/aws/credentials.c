@@ -2,8 +2,7 @@
  * credentials.c
  *		The identity that requests are signed as: copying and wiping it.
  *
- * Where credentials come from is not decided here: today they are handed in
- * as they stand in the user mapping.
+ * Where credentials come from is not decided here, see identity.c.
  */
 #include "postgres.h"
 
@@ -25,15 +24,23 @@ aws_credentials_copy(AwsCredentials *target, const AwsCredentials *source)
 }
 
 /*
- * Overwrites the secret parts in place; the memory stays with its context.
- * Safe on a struct of which only some members are set.  Never throws.
+ * Overwrites a string in place; the memory stays with its context.  NULL is none.
+ * Never throws.
+ */
+void
+aws_wipe(char *secret)
+{
+	if (secret)
+		OPENSSL_cleanse(secret, strlen(secret));
+}
+
+/*
+ * The same for the secret parts of credentials.  Safe on a struct of which only some
+ * members are set.
  */
 void
 aws_credentials_wipe(AwsCredentials *credentials)
 {
-	if (credentials->secret_access_key)
-		OPENSSL_cleanse(credentials->secret_access_key,
-						strlen(credentials->secret_access_key));
-	if (credentials->session_token)
-		OPENSSL_cleanse(credentials->session_token, strlen(credentials->session_token));
+	aws_wipe(credentials->secret_access_key);
+	aws_wipe(credentials->session_token);
 }

@@ -19,6 +19,7 @@ typedef struct AwsCredentials
 	TimestampTz expiration; /* 0: never */
 } AwsCredentials;
 
+extern void aws_wipe(char *secret);
 extern void aws_credentials_copy(AwsCredentials *target, const AwsCredentials *source);
 extern void aws_credentials_wipe(AwsCredentials *credentials);
 

@@ -13,16 +13,36 @@
 #include "aws/endpoint.h"
 
 /*
- * DNS suffixes of the partitions, by the prefix of their regions' names; the
- * last row is for all others.  From the published partitions.json.
+ * The partitions, by the prefix of their regions' names; the last row is for all
+ * others, so that new regions work.  From AWS's published partitions.json.
  */
-static const struct
+typedef struct Partition
 {
 	const char *region_prefix;
 	const char *dns_suffix;
-} partitions[] = {
-	{"cn-", "amazonaws.com.cn"},
-	{"", "amazonaws.com"},
+	const char *dualstack_dns_suffix;
+} Partition;
+
+static const Partition partitions[] = {
+	{"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+	{"eusc-de-", "amazonaws.eu", "api.amazonwebservices.eu"},
+	{"us-iso-", "c2s.ic.gov", "api.aws.ic.gov"},
+	{"us-isob-", "sc2s.sgov.gov", "api.aws.scloud"},
+	{"eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+	{"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+	{"", "amazonaws.com", "api.aws"},
+};
+
+/*
+ * Services whose plain endpoint in a partition is the FIPS one already, from their
+ * published endpoint rules.
+ */
+static const struct
+{
+	const char *prefix; /* of the service */
+	const char *region_prefix;
+} plain_is_fips[] = {
+	{"sts", "us-gov-"},
 };
 
 /* Of a name in the DNS (RFC 1035, without the final dot). */
@@ -116,6 +136,24 @@ is_loopback(const char *host)
 		   (ntohl(address.s_addr) >> 24) == 127;
 }
 
+/*
+ * Is this address, as it stands in a URL, one of those that instance metadata is
+ * at?  See on_open_socket() in exchange.c for names that lead there.
+ */
+static bool
+is_link_local(const char *host)
+{
+	struct in_addr address;
+
+	if (inet_pton(AF_INET, host, &address) == 1)
+		return (ntohl(address.s_addr) >> 16) == 0xa9fe; /* 169.254 */
+	return pg_strncasecmp(host, "[fe8", 4) == 0 || pg_strncasecmp(host, "[fe9", 4) == 0 ||
+		   pg_strncasecmp(host, "[fea", 4) == 0 || pg_strncasecmp(host, "[feb", 4) == 0 ||
+		   pg_strncasecmp(host, "[fd00:ec2:", 10) == 0 ||
+		   pg_strncasecmp(host, "[::ffff:169.254.", 16) == 0 ||
+		   pg_strncasecmp(host, "[::ffff:a9fe:", 13) == 0;
+}
+
 static bool
 is_ascii(const char *text)
 {
@@ -132,6 +170,8 @@ parts_problem(const UrlParts *parts)
 
 	if (!is_http && pg_strcasecmp(parts->scheme, "https") != 0)
 		return "The scheme must be https, or http for a loopback host.";
+	if (is_link_local(parts->host))
+		return "The host is an address of instance metadata, which is no endpoint.";
 	if (is_http && !is_loopback(parts->host))
 		return "Plain http is for loopback hosts only (localhost, 127.0.0.1, [::1]); use https.";
 	if (strlen(parts->host) > MAX_HOST_LENGTH)
@@ -167,19 +207,112 @@ aws_endpoint_url_problem(const char *url)
 }
 
 /*
- * The service's regional endpoint; prefix is the service's endpoint prefix.
- * Strings are palloc'd.
+ * The same, of a URL for a proxy.  It may not carry a password: where it stands,
+ * everybody can read it.
+ */
+const char *
+aws_proxy_url_problem(const char *url)
+{
+	UrlParts parts;
+	const char *problem = NULL;
+
+	if (!split_url(&parts, url))
+		return "It must have the form http://host[:port] or https://host[:port].";
+	if (pg_strcasecmp(parts.scheme, "http") != 0 &&
+		pg_strcasecmp(parts.scheme, "https") != 0)
+		problem = "The scheme must be http or https.";
+	else if (!parts.is_bare)
+		problem = "It must not carry a user name, a password, a query or a fragment.";
+	else if (strcmp(parts.path, "/") != 0)
+		problem = "It must not have a path.";
+	free_parts(&parts);
+	return problem;
+}
+
+static bool
+has_prefix(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static const Partition *
+partition_of(const char *region)
+{
+	const Partition *partition = partitions;
+
+	while (!has_prefix(region, partition->region_prefix))
+		partition++;
+	return partition;
+}
+
+/* Does the FIPS endpoint have a name of its own? */
+static bool
+has_fips_name(const char *prefix, const char *region, bool dualstack)
+{
+	for (size_t i = 0; i < lengthof(plain_is_fips); i++)
+		if (!dualstack && strcmp(plain_is_fips[i].prefix, prefix) == 0 &&
+			has_prefix(region, plain_is_fips[i].region_prefix))
+			return false;
+	return true;
+}
+
+/*
+ * The service's regional endpoint, by AWS's published endpoint rules; prefix is
+ * the service's endpoint prefix.  Strings are palloc'd.
  */
 void
-aws_endpoint_for_region(AwsEndpoint *endpoint, const char *prefix, const char *region)
+aws_endpoint_for_region(AwsEndpoint *endpoint, const char *prefix, const char *region,
+						bool fips, bool dualstack)
 {
-	int p = 0;
+	const Partition *partition = partition_of(region);
 
-	while (strncmp(region, partitions[p].region_prefix,
-				   strlen(partitions[p].region_prefix)) != 0)
-		p++;
-	endpoint->host = psprintf("%s.%s.%s", prefix, region, partitions[p].dns_suffix);
+	endpoint->host = psprintf("%s%s.%s.%s", prefix,
+							  fips && has_fips_name(prefix, region, dualstack) ? "-fips" :
+																				 "",
+							  region,
+							  dualstack ? partition->dualstack_dns_suffix :
+										  partition->dns_suffix);
 	endpoint->url = psprintf("https://%s/", endpoint->host);
+}
+
+/* Is this host one of the service's regional endpoints, or a VPC endpoint for it? */
+static bool
+is_service_host(const char *host, const char *prefix)
+{
+	const char *region_start = strchr(host, '.');
+	size_t len = region_start ? strcspn(region_start + 1, ".") : 0;
+	char *region;
+	AwsEndpoint endpoint;
+
+	if (len == 0)
+		return false;
+	region = pnstrdup(region_start + 1, len);
+	for (int i = 0; i < 4; i++)
+	{
+		aws_endpoint_for_region(&endpoint, prefix, region, i & 1, i & 2);
+		if (strcmp(endpoint.host, host) == 0)
+			return true;
+	}
+	return strcmp(psprintf("%s.%s.vpce.%s", prefix, region,
+						   partition_of(region)->dns_suffix),
+				  host) == 0;
+}
+
+/*
+ * Does the URL, which has passed aws_endpoint_url_problem(), lead to the service
+ * itself: over https to a regional or a VPC endpoint of it?
+ */
+bool
+aws_endpoint_is_service_url(const char *url, const char *prefix)
+{
+	AwsEndpoint endpoint;
+	const char *host;
+
+	aws_endpoint_for_url(&endpoint, url);
+	host = endpoint.host;
+	if (has_prefix(host, "vpce-") && strchr(host, '.'))
+		host = strchr(host, '.') + 1;
+	return has_prefix(endpoint.url, "https:") && is_service_host(host, prefix);
 }
 
 /*

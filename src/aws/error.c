@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <curl/curl.h>
+
 #include "mb/pg_wchar.h"
 
 #include "aws/error.h"
@@ -64,6 +66,27 @@ find_message(const cJSON *body)
 	return message ? message : string_member(body, "Message");
 }
 
+/* A header that has a number, not negative; -1 if there is none. */
+static double
+number_header(const AwsExchange *exchange, const char *name)
+{
+	const char *value = aws_exchange_header(exchange, name);
+	char *end;
+	double number = value ? strtod(value, &end) : -1;
+
+	return value && end > value && *end == '\0' && number >= 0 ? number : -1;
+}
+
+/* When the response was made, by the clock of who made it. */
+static time_t
+find_date(const AwsExchange *exchange)
+{
+	const char *date = aws_exchange_header(exchange, "Date");
+	time_t when = date ? curl_getdate(date, NULL) : 0;
+
+	return Max(when, 0);
+}
+
 /*
  * Reads the error out of an exchange that did not bring an answer.  text is
  * the response body, which len bytes long a NUL byte follows.  Question, secrets
@@ -79,6 +102,7 @@ aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
 
 	error->question = *question;
 	error->secrets = *secrets;
+	error->retry_after = error->amz_retry_after = -1;
 	error->outcome = aws_exchange_outcome(exchange);
 	if (error->outcome != AWS_OUTCOME_ANSWERED)
 	{
@@ -94,6 +118,11 @@ aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
 	error->content_type = aws_exchange_header(exchange, "Content-Type");
 	error->location = aws_exchange_header(exchange, "Location");
 	error->body = text;
+	error->retry_after = number_header(exchange, "Retry-After");
+	error->amz_retry_after = number_header(exchange, "x-amz-retry-after");
+	if (error->amz_retry_after > 0)
+		error->amz_retry_after /= 1000; /* it is in milliseconds */
+	error->date = find_date(exchange);
 	return error;
 }
 
@@ -208,7 +237,7 @@ printable(const AwsError *error)
 	return copy;
 }
 
-/* ---- reporting it ---- */
+/* ---- what errors mean ---- */
 
 #define HINT_KEY "Check aws_access_key_id and aws_session_token of the user mapping."
 #define HINT_SIGNATURE                                                                   \
@@ -217,93 +246,183 @@ printable(const AwsError *error)
 	"Set new aws_access_key_id, aws_secret_access_key and aws_session_token with ALTER USER MAPPING."
 #define HINT_ENDPOINT "Check endpoint_url and region of the server."
 #define HINT_LATER    "Try again later."
+#define HINT_SLOWER                                                                      \
+	"Try again later, with fewer max_pool_connections, more max_attempts or retry_mode 'adaptive' of the server."
 
-/* AWS's codes that have a meaning in SQL, and what the reader can do. */
+/*
+ * AWS's codes that have a meaning in SQL or for another attempt, and what the
+ * reader can do.  LimitExceededException is a quota of Forecast's, no throttle.
+ */
 static const struct
 {
 	const char *code;
+	AwsFailure failure;
 	int sqlstate;
 	const char *hint;
 } codes[] = {
-	{"AccessDeniedException", ERRCODE_INSUFFICIENT_PRIVILEGE,
+	{"AccessDeniedException", AWS_FAILURE_FINAL, ERRCODE_INSUFFICIENT_PRIVILEGE,
 	 "Allow the operation in an IAM policy of the identity that the user mapping names."},
-	{"AccessDenied", ERRCODE_INSUFFICIENT_PRIVILEGE, NULL},
-	{"OptInRequired", ERRCODE_INSUFFICIENT_PRIVILEGE, NULL},
-	{"UnrecognizedClientException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
-	 HINT_KEY},
-	{"InvalidClientTokenId", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
-	{"MissingAuthenticationTokenException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
-	 HINT_KEY},
-	{"MissingAuthenticationToken", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
-	{"IncompleteSignatureException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	{"AccessDenied", AWS_FAILURE_FINAL, ERRCODE_INSUFFICIENT_PRIVILEGE, NULL},
+	{"OptInRequired", AWS_FAILURE_FINAL, ERRCODE_INSUFFICIENT_PRIVILEGE, NULL},
+	{"UnrecognizedClientException", AWS_FAILURE_FINAL,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
+	{"InvalidClientTokenId", AWS_FAILURE_FINAL,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
+	{"MissingAuthenticationTokenException", AWS_FAILURE_FINAL,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
+	{"MissingAuthenticationToken", AWS_FAILURE_FINAL,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_KEY},
+	{"IncompleteSignatureException", AWS_FAILURE_FINAL,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"IncompleteSignature", AWS_FAILURE_FINAL,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"InvalidSignatureException", AWS_FAILURE_SKEW,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"SignatureDoesNotMatch", AWS_FAILURE_SKEW,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"RequestExpired", AWS_FAILURE_SKEW, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
 	 HINT_SIGNATURE},
-	{"IncompleteSignature", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
-	{"InvalidSignatureException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	{"RequestInTheFuture", AWS_FAILURE_SKEW, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
 	 HINT_SIGNATURE},
-	{"SignatureDoesNotMatch", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	{"RequestTimeTooSkewed", AWS_FAILURE_SKEW,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
+	{"AuthFailure", AWS_FAILURE_SKEW, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
 	 HINT_SIGNATURE},
-	{"RequestExpired", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
-	{"RequestInTheFuture", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
-	{"RequestTimeTooSkewed", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_SIGNATURE},
-	{"ExpiredTokenException", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_EXPIRED},
-	{"ExpiredToken", ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_EXPIRED},
-	{"InvalidNextTokenException", ERRCODE_FDW_ERROR,
+	{"ExpiredTokenException", AWS_FAILURE_FINAL,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_EXPIRED},
+	{"ExpiredToken", AWS_FAILURE_FINAL, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	 HINT_EXPIRED},
+	{"InvalidNextTokenException", AWS_FAILURE_FINAL, ERRCODE_FDW_ERROR,
 	 "The list could not be read to its end. Run the query again."},
-	{"InvalidInputException", ERRCODE_INVALID_PARAMETER_VALUE, NULL},
-	{"ValidationException", ERRCODE_INVALID_PARAMETER_VALUE, NULL},
-	{"ResourceInUseException", ERRCODE_OBJECT_IN_USE, HINT_LATER},
-	{"ResourceNotFoundException", ERRCODE_UNDEFINED_OBJECT, NULL},
-	{"LimitExceededException", ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
+	{"InvalidInputException", AWS_FAILURE_FINAL, ERRCODE_INVALID_PARAMETER_VALUE, NULL},
+	{"ValidationException", AWS_FAILURE_FINAL, ERRCODE_INVALID_PARAMETER_VALUE, NULL},
+	{"ResourceInUseException", AWS_FAILURE_FINAL, ERRCODE_OBJECT_IN_USE, HINT_LATER},
+	{"ResourceNotFoundException", AWS_FAILURE_FINAL, ERRCODE_UNDEFINED_OBJECT, NULL},
+	{"LimitExceededException", AWS_FAILURE_FINAL, ERRCODE_CONFIGURATION_LIMIT_EXCEEDED,
 	 "A quota of the AWS account is used up; it can be raised with Service Quotas."},
-	{"ThrottlingException", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
-	{"Throttling", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
-	{"ThrottledException", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
-	{"RequestThrottled", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
-	{"RequestThrottledException", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
-	{"RequestLimitExceeded", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
-	{"TooManyRequestsException", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
-	{"SlowDown", ERRCODE_INSUFFICIENT_RESOURCES, HINT_LATER},
-	{"UnknownOperationException", ERRCODE_FEATURE_NOT_SUPPORTED, HINT_ENDPOINT},
-	{"InvalidAction", ERRCODE_FEATURE_NOT_SUPPORTED, HINT_ENDPOINT},
-	{"SerializationException", ERRCODE_PROTOCOL_VIOLATION, NULL},
-	{"InternalFailure", ERRCODE_SYSTEM_ERROR, HINT_LATER},
-	{"InternalServerException", ERRCODE_SYSTEM_ERROR, HINT_LATER},
-	{"InternalServerError", ERRCODE_SYSTEM_ERROR, HINT_LATER},
-	{"ServiceUnavailable", ERRCODE_SYSTEM_ERROR, HINT_LATER},
-	{"ServiceUnavailableException", ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"ThrottlingException", AWS_FAILURE_THROTTLE, ERRCODE_INSUFFICIENT_RESOURCES,
+	 HINT_SLOWER},
+	{"Throttling", AWS_FAILURE_THROTTLE, ERRCODE_INSUFFICIENT_RESOURCES, HINT_SLOWER},
+	{"ThrottledException", AWS_FAILURE_THROTTLE, ERRCODE_INSUFFICIENT_RESOURCES,
+	 HINT_SLOWER},
+	{"RequestThrottled", AWS_FAILURE_THROTTLE, ERRCODE_INSUFFICIENT_RESOURCES,
+	 HINT_SLOWER},
+	{"RequestThrottledException", AWS_FAILURE_THROTTLE, ERRCODE_INSUFFICIENT_RESOURCES,
+	 HINT_SLOWER},
+	{"RequestLimitExceeded", AWS_FAILURE_THROTTLE, ERRCODE_INSUFFICIENT_RESOURCES,
+	 HINT_SLOWER},
+	{"TooManyRequestsException", AWS_FAILURE_THROTTLE, ERRCODE_INSUFFICIENT_RESOURCES,
+	 HINT_SLOWER},
+	{"SlowDown", AWS_FAILURE_THROTTLE, ERRCODE_INSUFFICIENT_RESOURCES, HINT_SLOWER},
+	{"BandwidthLimitExceeded", AWS_FAILURE_THROTTLE, ERRCODE_INSUFFICIENT_RESOURCES,
+	 HINT_SLOWER},
+	{"EC2ThrottledException", AWS_FAILURE_THROTTLE, ERRCODE_INSUFFICIENT_RESOURCES,
+	 HINT_SLOWER},
+	{"ProvisionedThroughputExceededException", AWS_FAILURE_THROTTLE,
+	 ERRCODE_INSUFFICIENT_RESOURCES, HINT_SLOWER},
+	{"TransactionInProgressException", AWS_FAILURE_THROTTLE,
+	 ERRCODE_INSUFFICIENT_RESOURCES, HINT_SLOWER},
+	{"PriorRequestNotComplete", AWS_FAILURE_TRANSIENT, ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"RequestTimeout", AWS_FAILURE_TRANSIENT, ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"RequestTimeoutException", AWS_FAILURE_TRANSIENT, ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"UnknownOperationException", AWS_FAILURE_FINAL, ERRCODE_FEATURE_NOT_SUPPORTED,
+	 HINT_ENDPOINT},
+	{"InvalidAction", AWS_FAILURE_FINAL, ERRCODE_FEATURE_NOT_SUPPORTED, HINT_ENDPOINT},
+	{"SerializationException", AWS_FAILURE_FINAL, ERRCODE_PROTOCOL_VIOLATION, NULL},
+	{"InternalFailure", AWS_FAILURE_FINAL, ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"InternalServerException", AWS_FAILURE_FINAL, ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"InternalServerError", AWS_FAILURE_FINAL, ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"ServiceUnavailable", AWS_FAILURE_FINAL, ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"ServiceUnavailableException", AWS_FAILURE_FINAL, ERRCODE_SYSTEM_ERROR, HINT_LATER},
 };
 
 /* Exchanges without an HTTP response; each message takes the URL. */
 static const struct
 {
 	AwsOutcome outcome;
+	AwsFailure failure;
 	int sqlstate;
 	const char *message;
 	const char *hint;
 } outcomes[] = {
-	{AWS_OUTCOME_FORBIDDEN, ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION,
-	 "will not connect to %s",
+	{AWS_OUTCOME_FORBIDDEN, AWS_FAILURE_FINAL,
+	 ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION, "will not connect to %s",
 	 "Its address is one of instance metadata, which is no endpoint of a service."},
-	{AWS_OUTCOME_UNTRUSTED, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
-	 "could not connect to %s",
+	{AWS_OUTCOME_UNTRUSTED, AWS_FAILURE_FINAL,
+	 ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, "could not connect to %s",
 	 "Check ca_bundle and endpoint_url of the server: the certificate must be trusted and name the host."},
-	{AWS_OUTCOME_UNREACHABLE, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
-	 "could not connect to %s", HINT_ENDPOINT},
-	{AWS_OUTCOME_CONNECT_TIMEOUT, ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
+	{AWS_OUTCOME_UNREACHABLE, AWS_FAILURE_TRANSIENT,
+	 ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, "could not connect to %s",
+	 HINT_ENDPOINT},
+	{AWS_OUTCOME_CONNECT_TIMEOUT, AWS_FAILURE_TIMEOUT,
+	 ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
 	 "could not connect to %s within the connection timeout",
 	 "Raise connect_timeout of the server if the network is that slow."},
-	{AWS_OUTCOME_READ_TIMEOUT, ERRCODE_CONNECTION_FAILURE,
+	{AWS_OUTCOME_READ_TIMEOUT, AWS_FAILURE_TIMEOUT, ERRCODE_CONNECTION_FAILURE,
 	 "no answer from %s within the read timeout",
 	 "Raise read_timeout of the server if answers take that long."},
-	{AWS_OUTCOME_CUT, ERRCODE_CONNECTION_FAILURE,
+	{AWS_OUTCOME_CUT, AWS_FAILURE_TRANSIENT, ERRCODE_CONNECTION_FAILURE,
 	 "connection to %s ended before the answer was complete", HINT_LATER},
-	{AWS_OUTCOME_TOO_LARGE, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+	{AWS_OUTCOME_TOO_LARGE, AWS_FAILURE_FINAL, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
 	 "answer from %s is larger than allowed", "Raise max_response_size of the server."},
-	{AWS_OUTCOME_NOT_HTTP, ERRCODE_PROTOCOL_VIOLATION, "answer from %s is not HTTP",
-	 HINT_ENDPOINT},
-	{AWS_OUTCOME_OUT_OF_MEMORY, ERRCODE_OUT_OF_MEMORY,
+	{AWS_OUTCOME_NOT_HTTP, AWS_FAILURE_FINAL, ERRCODE_PROTOCOL_VIOLATION,
+	 "answer from %s is not HTTP", HINT_ENDPOINT},
+	{AWS_OUTCOME_OUT_OF_MEMORY, AWS_FAILURE_FINAL, ERRCODE_OUT_OF_MEMORY,
 	 "out of memory while talking to %s", NULL},
 };
+
+static int
+find_outcome(AwsOutcome outcome)
+{
+	int i = 0;
+
+	while (outcomes[i].outcome != outcome)
+		i++;
+	return i;
+}
+
+/* HTTP statuses that are worth another attempt, whatever the answer says. */
+static const struct
+{
+	long status;
+	AwsFailure failure;
+} statuses[] = {
+	{429, AWS_FAILURE_THROTTLE},  {500, AWS_FAILURE_TRANSIENT},
+	{502, AWS_FAILURE_TRANSIENT}, {503, AWS_FAILURE_TRANSIENT},
+	{504, AWS_FAILURE_TRANSIENT},
+};
+
+/*
+ * Is the error worth another attempt?  As botocore's standard mode has it.
+ */
+AwsFailure
+aws_error_failure(const AwsError *error)
+{
+	if (error->outcome != AWS_OUTCOME_ANSWERED)
+		return outcomes[find_outcome(error->outcome)].failure;
+	for (size_t i = 0; i < lengthof(codes); i++)
+		if (codes[i].failure != AWS_FAILURE_FINAL && aws_error_is(error, codes[i].code))
+			return codes[i].failure;
+	for (size_t i = 0; i < lengthof(statuses); i++)
+		if (statuses[i].status == error->status)
+			return statuses[i].failure;
+	return AWS_FAILURE_FINAL;
+}
+
+/* ---- reporting it ---- */
+
+/* How often it was tried, and why no more. */
+static const char *
+attempts_text(const AwsError *error)
+{
+	if (error->attempts <= 1 && !error->quota_used_up)
+		return "";
+	return psprintf("; tried %d time%s%s", Max(error->attempts, 1),
+					error->attempts > 1 ? "s" : "",
+					error->quota_used_up ?
+						", and no more because too many calls have failed lately" :
+						"");
+}
 
 /* The part of every report that says what was asked. */
 static int
@@ -315,8 +434,9 @@ errdetail_question(const AwsError *error, const char *lead)
 	if (error->status != 0)
 		snprintf(response, sizeof(response), "; got HTTP status %ld, request ID %s",
 				 error->status, error->request_id ? error->request_id : "not given");
-	return errdetail("%s%sAsked %s of %s with %s%s.", lead ? lead : "", lead ? "\n" : "",
-					 question->operation, question->url, question->input, response);
+	return errdetail("%s%sAsked %s of %s with %s%s%s.", lead && *lead ? lead : "",
+					 lead && *lead ? "\n" : "", question->operation, question->url,
+					 question->input, response, attempts_text(error));
 }
 
 /* AWS said no. */
@@ -361,10 +481,8 @@ report_stranger(const AwsError *error)
 static void
 report_silence(const AwsError *error)
 {
-	int i = 0;
+	int i = find_outcome(error->outcome);
 
-	while (outcomes[i].outcome != error->outcome)
-		i++;
 	ereport(ERROR, (errcode(outcomes[i].sqlstate),
 					errmsg(outcomes[i].message, error->question.url),
 					errdetail_question(error, error->message),

@@ -23,6 +23,16 @@ typedef struct AwsSecrets
 	const char *strings[3];
 } AwsSecrets;
 
+/* What a failure means for another attempt. */
+typedef enum AwsFailure
+{
+	AWS_FAILURE_FINAL,     /* it would fail again */
+	AWS_FAILURE_TRANSIENT, /* it may well succeed */
+	AWS_FAILURE_TIMEOUT,   /* likewise, but this one was dear */
+	AWS_FAILURE_THROTTLE,  /* later, and slower */
+	AWS_FAILURE_SKEW       /* by a clock that agrees with the service's */
+} AwsFailure;
+
 /*
  * A failed call.  The strings are as others sent them, in any encoding and with
  * secrets perhaps: aws_error_report() makes them fit to print.  They live as
@@ -37,6 +47,12 @@ typedef struct AwsError
 	const char *request_id; /* NULL without one */
 	const char *code;       /* AWS's error code; NULL if there was none */
 	const char *message;    /* AWS's words, or libcurl's; NULL if there are none */
+	double retry_after;     /* seconds, as Retry-After has it; < 0: it says nothing */
+	double amz_retry_after; /* seconds, as x-amz-retry-after has it; likewise */
+	time_t date;            /* of the response, 0 without one */
+
+	int attempts;       /* how often it was tried; 0: once */
+	bool quota_used_up; /* is that why it was not tried again? */
 
 	/* Of a response that is not AWS's: */
 	const char *content_type; /* NULL without one */
@@ -47,6 +63,7 @@ typedef struct AwsError
 extern AwsError *
 aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
 			   const AwsExchange *exchange, const char *text, size_t len);
+extern AwsFailure aws_error_failure(const AwsError *error);
 extern bool aws_error_is(const AwsError *error, const char *code);
 pg_noreturn extern void aws_error_report(const AwsError *error);
 

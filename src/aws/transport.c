@@ -39,7 +39,7 @@
 #define MAX_LOOKS 32
 
 /*
- * Seconds on a clock that never jumps.
+ * Seconds on a clock that never jumps.  Never negative.
  */
 double
 aws_transport_now(void)
@@ -375,27 +375,30 @@ aws_transport_advance(AwsTransport *transport)
 	restore_signals(&saved);
 }
 
+/* The earlier of two times, of which a negative one is never. */
+static double
+earlier(double a, double b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /*
- * Milliseconds until something is due that no socket tells of, rounded up.  To be
- * called before a wait.  Without exchanges there is nothing to wait for: 0.
+ * Milliseconds until something is due that no socket tells of, rounded up: on the
+ * transport, or at the time that the caller has in mind (< 0: none).  To be called
+ * before a wait.  If there is nothing to wait for: 0.
  */
 long
-aws_transport_due(AwsTransport *transport)
+aws_transport_due(AwsTransport *transport, double callers_due)
 {
-	double due = transport->wake_up;
+	double due = earlier(transport->wake_up, callers_due);
 	dlist_iter iter;
 
-	if (transport->nexchanges == 0)
+	if (transport->nexchanges == 0 && callers_due < 0)
 		return 0;
 	aws_transport_forgive_idleness(transport);
 	dlist_foreach(iter, &transport->exchanges)
-	{
-		double deadline = aws_exchange_deadline(
-			dlist_container(AwsExchange, node, iter.cur));
-
-		if (due < 0 || deadline < due)
-			due = deadline;
-	}
+		due = earlier(due, aws_exchange_deadline(
+							   dlist_container(AwsExchange, node, iter.cur)));
 	return (long) Min(ceil(Max(due - aws_transport_now(), 0) * 1000), INT_MAX);
 }
 
@@ -410,14 +413,14 @@ aws_transport_watch(AwsTransport *transport)
 }
 
 /*
- * Waits until something happens and moves all exchanges along; where none is
- * under way, nothing is waited for.  Throws only what an interrupt throws
- * (cancel, terminate, timeouts).
+ * Waits until something happens, or for the time that the caller has in mind (< 0:
+ * none), and moves all exchanges along; where there is neither, nothing is waited
+ * for.  Throws only what an interrupt throws (cancel, terminate, timeouts).
  */
 void
-aws_transport_wait(AwsTransport *transport)
+aws_transport_wait(AwsTransport *transport, double callers_due)
 {
-	long timeout = aws_transport_due(transport);
+	long timeout = aws_transport_due(transport, callers_due);
 	WaitEvent events[3];
 
 	if (timeout != 0)
@@ -430,16 +433,6 @@ aws_transport_wait(AwsTransport *transport)
 				ResetLatch(MyLatch);
 	}
 	aws_transport_advance(transport);
-}
-
-/*
- * May another exchange begin without more connections than the pool is meant to
- * have?
- */
-bool
-aws_transport_has_room(const AwsTransport *transport)
-{
-	return transport->nexchanges < transport->config.max_connections;
 }
 
 /*

@@ -52,16 +52,16 @@ typedef enum AwsOutcome
 	AWS_OUTCOME_OUT_OF_MEMORY
 } AwsOutcome;
 
+extern double aws_transport_now(void);
 extern AwsTransport *aws_transport_create(const AwsTransportConfig *config);
 extern void aws_transport_close(AwsTransport *transport);
 
 extern AwsExchange *
 aws_transport_send(AwsTransport *transport, const AwsHttpRequest *request);
-extern void aws_transport_wait(AwsTransport *transport);
+extern void aws_transport_wait(AwsTransport *transport, double callers_due);
 extern void aws_transport_advance(AwsTransport *transport);
-extern bool aws_transport_has_room(const AwsTransport *transport);
 extern int aws_transport_pollset(const AwsTransport *transport);
-extern long aws_transport_due(AwsTransport *transport);
+extern long aws_transport_due(AwsTransport *transport, double callers_due);
 extern void aws_transport_watch(AwsTransport *transport);
 
 extern AwsOutcome aws_exchange_outcome(const AwsExchange *exchange);

@@ -61,7 +61,6 @@ struct AwsExchange
 	bool out_of_memory;
 };
 
-extern double aws_transport_now(void);
 extern bool aws_transport_begin(AwsTransport *transport, AwsExchange *exchange);
 extern void aws_transport_forgive_idleness(AwsTransport *transport);
 extern void aws_transport_reserve_fds(AwsTransport *transport, int n);
