@@ -28,6 +28,7 @@ OBJS = \
 	src/resource.o \
 	src/row.o \
 	src/scan.o \
+	src/stats.o \
 	src/table.o \
 	src/value.o \
 	src/whoami.o \

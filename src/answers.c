@@ -184,7 +184,10 @@ ForecastAnswer *
 forecast_answer(ForecastAnswers *answers, UserMapping *user,
 				const ForecastResource *resource, const char *arn, double ttl, bool keep)
 {
-	ForecastAnswerKey key = {.umid = user->umid, .resource = resource, .arn = arn};
+	ForecastAnswerKey key = {.umid = user->umid,
+							 .userid = user->userid,
+							 .resource = resource,
+							 .arn = arn};
 	ForecastAnswer *answer = hash_search(answers->entries, &key, HASH_FIND, NULL);
 
 	if (answer == NULL)

@@ -46,7 +46,7 @@ hash_key(const void *key, Size size pg_attribute_unused())
 {
 	const ForecastAnswerKey *k = key;
 
-	return hash_combine(hash_combine(murmurhash32(k->umid),
+	return hash_combine(hash_combine(murmurhash32(k->umid ^ k->userid),
 									 hash_bytes((const unsigned char *) k->arn,
 												strlen(k->arn))),
 						murmurhash32((uint32) (uintptr_t) k->resource));
@@ -58,8 +58,8 @@ match_keys(const void *a, const void *b, Size size pg_attribute_unused())
 	const ForecastAnswerKey *left = a;
 	const ForecastAnswerKey *right = b;
 
-	return !(left->umid == right->umid && left->resource == right->resource &&
-			 strcmp(left->arn, right->arn) == 0);
+	return !(left->umid == right->umid && left->userid == right->userid &&
+			 left->resource == right->resource && strcmp(left->arn, right->arn) == 0);
 }
 
 /*
@@ -122,6 +122,7 @@ forecast_cache_epoch(void)
 	{
 		CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_cache, (Datum) 0);
 		CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate_cache, (Datum) 0);
+		CacheRegisterSyscacheCallback(AUTHOID, invalidate_cache, (Datum) 0);
 		registered = true;
 	}
 	return cache_epoch;

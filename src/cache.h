@@ -13,7 +13,8 @@
 /* Nobody else's answer may be shared: the same ARN asked as somebody else. */
 typedef struct ForecastAnswerKey
 {
-	Oid umid;
+	Oid umid;   /* user mapping, */
+	Oid userid; /* and whose: that of PUBLIC is not the same for all */
 	const ForecastResource *resource;
 	const char *arn;
 } ForecastAnswerKey;

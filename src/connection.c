@@ -1,25 +1,42 @@
 /*
  * connection.c
- *		The clients of this backend: one for each user mapping in use, with its
+ *		The clients of this backend: one for each user mapping and user, with its
  *		connections, for as long as neither the mapping nor the server changes.
  */
 #include "postgres.h"
 
 #include "catalog/pg_user_mapping.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "connection.h"
 #include "option.h"
+#include "stats.h"
+
+PG_FUNCTION_INFO_V1(forecast_fdw_connections);
+
+/* A mapping of PUBLIC is not the same for all: a superuser may do more with it. */
+typedef struct ClientKey
+{
+	Oid umid;
+	Oid userid;
+} ClientKey;
 
 typedef struct ClientEntry
 {
-	Oid umid;           /* hash key: the user mapping */
+	ClientKey key;
+	Oid serverid;
 	AwsClient *client;  /* NULL if none, or no longer */
 	bool outdated;      /* options have changed since it was made */
 	uint32 server_hash; /* syscache hash values to watch */
 	uint32 mapping_hash;
+	uint32 user_hash;
 } ClientEntry;
 
 static HTAB *client_entries = NULL;
@@ -33,7 +50,7 @@ drop_client(ClientEntry *entry)
 }
 
 /*
- * Syscache callback: a server or a user mapping changed.  hash 0 is all.  The
+ * Syscache callback: a server, a user mapping or a role changed.  hash 0 is all.  The
  * mark stays for a client that is just being made from what was read before.
  */
 static void
@@ -46,7 +63,8 @@ invalidate_clients(Datum arg pg_attribute_unused(), int cacheid, uint32 hash)
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
 		uint32 watched = cacheid == FOREIGNSERVEROID ? entry->server_hash :
-													   entry->mapping_hash;
+						 cacheid == USERMAPPINGOID   ? entry->mapping_hash :
+													   entry->user_hash;
 
 		if (hash != 0 && hash != watched)
 			continue;
@@ -58,11 +76,12 @@ invalidate_clients(Datum arg pg_attribute_unused(), int cacheid, uint32 hash)
 static void
 initialize_entries(void)
 {
-	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(ClientEntry)};
+	HASHCTL ctl = {.keysize = sizeof(ClientKey), .entrysize = sizeof(ClientEntry)};
 
 	client_entries = hash_create("forecast_fdw clients", 8, &ctl, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, invalidate_clients, (Datum) 0);
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, invalidate_clients, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, invalidate_clients, (Datum) 0);
 }
 
 static Oid
@@ -103,6 +122,8 @@ make_client(UserMapping *user)
 
 	user = GetUserMapping(user->userid, user->serverid);
 	forecast_client_config(&config, GetForeignServer(user->serverid), user);
+	config.observe = forecast_stats_note;
+	config.observe_arg = (void *) (uintptr_t) user->serverid;
 	client = aws_client_create(&forecast_service, &config);
 	forecast_wipe_options(user->options);
 	return client;
@@ -115,15 +136,16 @@ make_client(UserMapping *user)
 AwsClient *
 forecast_get_client(UserMapping *user)
 {
+	ClientKey key = {.umid = user->umid, .userid = user->userid};
 	ClientEntry *entry;
 	bool found;
 
 	if (client_entries == NULL)
 		initialize_entries();
 
-	entry = hash_search(client_entries, &user->umid, HASH_ENTER, &found);
+	entry = hash_search(client_entries, &key, HASH_ENTER, &found);
 	if (!found)
-		memset((char *) entry + sizeof(Oid), 0, sizeof(ClientEntry) - sizeof(Oid));
+		memset((char *) entry + sizeof(key), 0, sizeof(ClientEntry) - sizeof(key));
 	if (entry->outdated)
 		drop_client(entry);
 	if (entry->client == NULL)
@@ -132,8 +154,58 @@ forecast_get_client(UserMapping *user)
 												   ObjectIdGetDatum(user->serverid));
 		entry->mapping_hash = GetSysCacheHashValue1(USERMAPPINGOID,
 													ObjectIdGetDatum(user->umid));
+		entry->user_hash = GetSysCacheHashValue1(AUTHOID, ObjectIdGetDatum(user->userid));
 		entry->outdated = false;
+		entry->serverid = user->serverid;
 		entry->client = make_client(user);
 	}
 	return entry->client;
+}
+
+/* ---- showing them ---- */
+
+static void
+put_connections(ReturnSetInfo *result, const ClientEntry *entry)
+{
+	ForeignServer *server = GetForeignServerExtended(entry->serverid, FSV_MISSING_OK);
+	char *user = GetUserNameFromId(entry->key.userid, true);
+	ListCell *cell;
+
+	if (server == NULL || user == NULL)
+		return;
+	foreach(cell, aws_client_connections(entry->client))
+	{
+		const AwsConnection *connection = lfirst(cell);
+		Datum values[] = {
+			DirectFunctionCall1(namein, CStringGetDatum(server->servername)),
+			DirectFunctionCall1(namein, CStringGetDatum(user)),
+			CStringGetTextDatum(aws_client_endpoint_url(entry->client)),
+			CStringGetTextDatum(connection->address),
+			CStringGetTextDatum(connection->active ? "active" : "idle"),
+			TimestampTzGetDatum(connection->opened),
+		};
+		bool nulls[lengthof(values)] = {0};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+/*
+ * forecast_fdw_connections() returns setof record: the open connections of this
+ * session.
+ */
+Datum
+forecast_fdw_connections(PG_FUNCTION_ARGS)
+{
+	HASH_SEQ_STATUS scan;
+	ClientEntry *entry;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (client_entries == NULL)
+		PG_RETURN_NULL();
+	hash_seq_init(&scan, client_entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		if (entry->client)
+			put_connections((ReturnSetInfo *) fcinfo->resultinfo, entry);
+	PG_RETURN_NULL();
 }

@@ -16,6 +16,7 @@
 #include "option.h"
 #include "plan.h"
 #include "scan.h"
+#include "stats.h"
 #include "version.h"
 
 FORECAST_MODULE_MAGIC;
@@ -26,13 +27,14 @@ PG_FUNCTION_INFO_V1(forecast_fdw_validator);
 void _PG_init(void);
 
 /*
- * Called when the library is loaded: at the latest when a query's first foreign
+ * Called when the library is loaded: by shared_preload_libraries, or at the latest when a query's first foreign
  * table is planned, and so before its joins are.
  */
 void
 _PG_init(void)
 {
 	forecast_lookup_path_init();
+	forecast_stats_init();
 }
 
 /*

@@ -293,10 +293,12 @@ sub new_cluster
 
 # A server of that name with a mapping for the superuser, and the foreign table
 # "jobs" in a schema of the same name: imported, with shorter names.  Options:
-# any of the server, and key_id, secret and token for the mapping.
+# any of the server, and key_id, secret and token for the mapping.  Calls are tried
+# once, so that each fault shows, unless max_attempts says otherwise.
 sub create_server
 {
 	my ($node, $name, $url, %options) = @_;
+	%options = (max_attempts => 1, %options);
 	my $key_id = delete $options{key_id} // ACCESS_KEY_ID;
 	my $secret = delete $options{secret} // SECRET_ACCESS_KEY;
 	my $token  = delete $options{token};

@@ -257,6 +257,15 @@ aws_client_identity(AwsClient *client)
 	return client->identity;
 }
 
+/*
+ * The client's open connections: AwsConnections, palloc'd.
+ */
+List *
+aws_client_connections(const AwsClient *client)
+{
+	return aws_transport_connections(client->transport);
+}
+
 /* ---- one attempt ---- */
 
 /* Signs the attempt as of now.  Each is signed afresh: a signature is valid for

@@ -336,38 +336,44 @@ static const struct
 	{"ServiceUnavailableException", AWS_FAILURE_FINAL, ERRCODE_SYSTEM_ERROR, HINT_LATER},
 };
 
-/* Exchanges without an HTTP response; each message takes the URL. */
+/*
+ * Exchanges without an HTTP response; each message takes the URL.  Labels are the
+ * names that botocore has for these errors, where it has one.
+ */
 static const struct
 {
 	AwsOutcome outcome;
+	const char *label;
 	AwsFailure failure;
 	int sqlstate;
 	const char *message;
 	const char *hint;
 } outcomes[] = {
-	{AWS_OUTCOME_FORBIDDEN, AWS_FAILURE_FINAL,
+	{AWS_OUTCOME_FORBIDDEN, "ForbiddenAddress", AWS_FAILURE_FINAL,
 	 ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION, "will not connect to %s",
 	 "Its address is one of instance metadata, which is no endpoint of a service."},
-	{AWS_OUTCOME_UNTRUSTED, AWS_FAILURE_FINAL,
+	{AWS_OUTCOME_UNTRUSTED, "SSLError", AWS_FAILURE_FINAL,
 	 ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, "could not connect to %s",
 	 "Check ca_bundle and endpoint_url of the server: the certificate must be trusted and name the host."},
-	{AWS_OUTCOME_UNREACHABLE, AWS_FAILURE_TRANSIENT,
+	{AWS_OUTCOME_UNREACHABLE, "EndpointConnectionError", AWS_FAILURE_TRANSIENT,
 	 ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION, "could not connect to %s",
 	 HINT_ENDPOINT},
-	{AWS_OUTCOME_CONNECT_TIMEOUT, AWS_FAILURE_TIMEOUT,
+	{AWS_OUTCOME_CONNECT_TIMEOUT, "ConnectTimeoutError", AWS_FAILURE_TIMEOUT,
 	 ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
 	 "could not connect to %s within the connection timeout",
 	 "Raise connect_timeout of the server if the network is that slow."},
-	{AWS_OUTCOME_READ_TIMEOUT, AWS_FAILURE_TIMEOUT, ERRCODE_CONNECTION_FAILURE,
-	 "no answer from %s within the read timeout",
+	{AWS_OUTCOME_READ_TIMEOUT, "ReadTimeoutError", AWS_FAILURE_TIMEOUT,
+	 ERRCODE_CONNECTION_FAILURE, "no answer from %s within the read timeout",
 	 "Raise read_timeout of the server if answers take that long."},
-	{AWS_OUTCOME_CUT, AWS_FAILURE_TRANSIENT, ERRCODE_CONNECTION_FAILURE,
-	 "connection to %s ended before the answer was complete", HINT_LATER},
-	{AWS_OUTCOME_TOO_LARGE, AWS_FAILURE_FINAL, ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-	 "answer from %s is larger than allowed", "Raise max_response_size of the server."},
-	{AWS_OUTCOME_NOT_HTTP, AWS_FAILURE_FINAL, ERRCODE_PROTOCOL_VIOLATION,
-	 "answer from %s is not HTTP", HINT_ENDPOINT},
-	{AWS_OUTCOME_OUT_OF_MEMORY, AWS_FAILURE_FINAL, ERRCODE_OUT_OF_MEMORY,
+	{AWS_OUTCOME_CUT, "ConnectionClosedError", AWS_FAILURE_TRANSIENT,
+	 ERRCODE_CONNECTION_FAILURE, "connection to %s ended before the answer was complete",
+	 HINT_LATER},
+	{AWS_OUTCOME_TOO_LARGE, "ResponseTooLarge", AWS_FAILURE_FINAL,
+	 ERRCODE_PROGRAM_LIMIT_EXCEEDED, "answer from %s is larger than allowed",
+	 "Raise max_response_size of the server."},
+	{AWS_OUTCOME_NOT_HTTP, "ResponseNotHttp", AWS_FAILURE_FINAL,
+	 ERRCODE_PROTOCOL_VIOLATION, "answer from %s is not HTTP", HINT_ENDPOINT},
+	{AWS_OUTCOME_OUT_OF_MEMORY, "OutOfMemory", AWS_FAILURE_FINAL, ERRCODE_OUT_OF_MEMORY,
 	 "out of memory while talking to %s", NULL},
 };
 
@@ -407,6 +413,23 @@ aws_error_failure(const AwsError *error)
 		if (statuses[i].status == error->status)
 			return statuses[i].failure;
 	return AWS_FAILURE_FINAL;
+}
+
+/* Of a label, in bytes. */
+#define MAX_LABEL 63
+
+/*
+ * What to call the error in statistics: AWS's code, or botocore's name.  Palloc'd or
+ * constant, fit to print.
+ */
+const char *
+aws_error_label(const AwsError *error)
+{
+	if (error->outcome != AWS_OUTCOME_ANSWERED)
+		return outcomes[find_outcome(error->outcome)].label;
+	if (error->code)
+		return quotable(error->code, MAX_LABEL, &error->secrets);
+	return psprintf("HTTP %ld", error->status);
 }
 
 /* ---- reporting it ---- */

@@ -64,6 +64,7 @@ extern AwsError *
 aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
 			   const AwsExchange *exchange, const char *text, size_t len);
 extern AwsFailure aws_error_failure(const AwsError *error);
+extern const char *aws_error_label(const AwsError *error);
 extern bool aws_error_is(const AwsError *error, const char *code);
 pg_noreturn extern void aws_error_report(const AwsError *error);
 

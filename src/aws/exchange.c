@@ -8,6 +8,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <openssl/crypto.h>
 
 #include "aws/transport_private.h"
@@ -17,6 +18,10 @@
 
 /* What libcurl reads at once, which is all that one wake-up is good for: a page. */
 #define RECEIVE_BUFFER_SIZE (64 * 1024L)
+
+/* A connection is not used again after so long without use, and after so long at all. */
+#define MAX_IDLE_SECONDS     60L
+#define MAX_LIFETIME_SECONDS 600L
 
 /* ---- callbacks from libcurl: they never throw and never palloc ---- */
 
@@ -121,6 +126,7 @@ on_open_socket(void *arg, curlsocktype purpose pg_attribute_unused(),
 			   struct curl_sockaddr *address)
 {
 	AwsExchange *exchange = arg;
+	curl_socket_t fd;
 
 	if (!exchange->transport->config.is_metadata && is_metadata_address(&address->addr))
 	{
@@ -128,7 +134,16 @@ on_open_socket(void *arg, curlsocktype purpose pg_attribute_unused(),
 		return CURL_SOCKET_BAD;
 	}
 	/* A socket of ours is no business of the programs that the server starts. */
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	aws_transport_note_socket(exchange->transport, fd, &address->addr);
+	return fd;
+}
+
+static int
+on_close_socket(void *arg, curl_socket_t fd)
+{
+	aws_transport_forget_socket(arg, fd);
+	return close(fd);
 }
 
 /* ---- asking ---- */
@@ -246,10 +261,12 @@ check_option(CURLcode code)
 
 /* What is the same for all requests of a transport. */
 static void
-set_common_options(CURL *easy, const AwsTransportConfig *config)
+set_common_options(CURL *easy, AwsTransport *transport)
 {
+	const AwsTransportConfig *config = &transport->config;
+
 	SET(easy, CURLOPT_USERAGENT, config->user_agent);
-	SET(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+	SET(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
 	SET(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_SIZE);
 
 	/* Only where it was sent, only by the protocols meant, only verified. */
@@ -273,7 +290,13 @@ set_common_options(CURL *easy, const AwsTransportConfig *config)
 	/* Time is ours to count, see aws_exchange_deadline(): libcurl's limit is no limit. */
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, (long) INT_MAX);
 
+	/* One that was idle for long is dead, and names change their addresses. */
+	SET(easy, CURLOPT_MAXAGE_CONN, MAX_IDLE_SECONDS);
+	SET(easy, CURLOPT_MAXLIFETIME_CONN, MAX_LIFETIME_SECONDS);
+
 	SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	SET(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+	SET(easy, CURLOPT_CLOSESOCKETDATA, transport);
 	SET(easy, CURLOPT_PREREQFUNCTION, on_connected);
 	SET(easy, CURLOPT_HEADERFUNCTION, on_header);
 	SET(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -293,7 +316,7 @@ take_handle(AwsExchange *exchange)
 	exchange->easy = curl_easy_init();
 	if (exchange->easy == NULL)
 		out_of_memory();
-	set_common_options(exchange->easy, &transport->config);
+	set_common_options(exchange->easy, transport);
 }
 
 static void

@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include <arpa/inet.h>
 #include <math.h>
 #include <signal.h>
 #include <unistd.h>
@@ -29,11 +30,15 @@
 #include "portability/instr_time.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
 #include "aws/pollset.h"
 #include "aws/transport_private.h"
 #include "compat.h"
+
+/* More are not shown: two at most while it connects, and an idle one. */
+#define SOCKETS_PER_CONNECTION 3
 
 /* How often ready sockets are looked for before interrupts are: enough for 500. */
 #define MAX_LOOKS 32
@@ -110,6 +115,56 @@ on_timer(CURLM *multi pg_attribute_unused(), long timeout_ms, void *arg)
 
 	transport->wake_up = timeout_ms < 0 ? -1 : aws_transport_now() + timeout_ms / 1000.0;
 	return 0;
+}
+
+/* Writes an address as text: host:port. */
+static void
+format_address(char text[AWS_ADDRESS_SIZE], const struct sockaddr *address)
+{
+	char host[INET6_ADDRSTRLEN] = "";
+
+	if (address->sa_family == AF_INET6)
+	{
+		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) address;
+
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+		snprintf(text, AWS_ADDRESS_SIZE, "[%s]:%d", host, ntohs(in6->sin6_port));
+	}
+	else
+	{
+		const struct sockaddr_in *in = (const struct sockaddr_in *) address;
+
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+		snprintf(text, AWS_ADDRESS_SIZE, "%s:%d", host, ntohs(in->sin_port));
+	}
+}
+
+/*
+ * A socket was opened for a connection to that address.
+ */
+void
+aws_transport_note_socket(AwsTransport *transport, curl_socket_t fd,
+						  const struct sockaddr *address)
+{
+	AwsSocket *socket = &transport->sockets[transport->nsockets];
+
+	if (fd == CURL_SOCKET_BAD || transport->nsockets == transport->max_sockets)
+		return;
+	socket->fd = fd;
+	socket->opened = GetCurrentTimestamp();
+	format_address(socket->address, address);
+	transport->nsockets++;
+}
+
+/*
+ * It is about to be closed.
+ */
+void
+aws_transport_forget_socket(AwsTransport *transport, curl_socket_t fd)
+{
+	for (int i = 0; i < transport->nsockets; i++)
+		if (transport->sockets[i].fd == fd)
+			transport->sockets[i--] = transport->sockets[--transport->nsockets];
 }
 
 /* ---- the pool ---- */
@@ -212,6 +267,10 @@ aws_transport_create(const AwsTransportConfig *config)
 		transport->config.proxy = MemoryContextStrdup(context, config->proxy);
 	transport->idle = MemoryContextAlloc(context,
 										 sizeof(CURL *) * config->max_connections);
+
+	transport->max_sockets = config->max_connections * SOCKETS_PER_CONNECTION;
+	transport->sockets = MemoryContextAlloc(context,
+											sizeof(AwsSocket) * transport->max_sockets);
 
 	aws_transport_reserve_fds(transport, TRANSPORT_FDS);
 	transport->pollset = aws_pollset_create();
@@ -433,6 +492,46 @@ aws_transport_wait(AwsTransport *transport, double callers_due)
 				ResetLatch(MyLatch);
 	}
 	aws_transport_advance(transport);
+}
+
+/* Does an exchange that is under way use this socket? */
+static bool
+is_active(const AwsTransport *transport, curl_socket_t fd)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, unconstify(dlist_head *, &transport->exchanges))
+	{
+		const AwsExchange *exchange = dlist_container(AwsExchange, node, iter.cur);
+		curl_socket_t active = CURL_SOCKET_BAD;
+
+		if (curl_easy_getinfo(exchange->easy, CURLINFO_ACTIVESOCKET, &active) ==
+				CURLE_OK &&
+			active == fd)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The connections that are open: AwsConnections, palloc'd.
+ */
+List *
+aws_transport_connections(const AwsTransport *transport)
+{
+	List *connections = NIL;
+
+	for (int i = 0; i < transport->nsockets; i++)
+	{
+		const AwsSocket *socket = &transport->sockets[i];
+		AwsConnection *connection = palloc(sizeof(AwsConnection));
+
+		strlcpy(connection->address, socket->address, AWS_ADDRESS_SIZE);
+		connection->opened = socket->opened;
+		connection->active = is_active(transport, socket->fd);
+		connections = lappend(connections, connection);
+	}
+	return connections;
 }
 
 /*

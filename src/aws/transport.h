@@ -5,6 +5,9 @@
 #ifndef AWS_TRANSPORT_H
 #define AWS_TRANSPORT_H
 
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+
 #include "aws/sigv4.h"
 
 /* A pool of connections; see aws_transport_create(). */
@@ -36,6 +39,17 @@ typedef struct AwsHttpRequest
 	size_t body_len;
 } AwsHttpRequest;
 
+/* Room for an address with its port, as text. */
+#define AWS_ADDRESS_SIZE sizeof("[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535")
+
+/* An open connection. */
+typedef struct AwsConnection
+{
+	char address[AWS_ADDRESS_SIZE]; /* of the peer */
+	TimestampTz opened;
+	bool active; /* does an exchange use it? */
+} AwsConnection;
+
 /* How an exchange ended. */
 typedef enum AwsOutcome
 {
@@ -60,6 +74,7 @@ extern AwsExchange *
 aws_transport_send(AwsTransport *transport, const AwsHttpRequest *request);
 extern void aws_transport_wait(AwsTransport *transport, double callers_due);
 extern void aws_transport_advance(AwsTransport *transport);
+extern List *aws_transport_connections(const AwsTransport *transport);
 extern int aws_transport_pollset(const AwsTransport *transport);
 extern long aws_transport_due(AwsTransport *transport, double callers_due);
 extern void aws_transport_watch(AwsTransport *transport);

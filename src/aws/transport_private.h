@@ -17,6 +17,14 @@
  * by which libcurl wakes itself. */
 #define TRANSPORT_FDS 3
 
+/* A socket that libcurl has for a connection. */
+typedef struct AwsSocket
+{
+	curl_socket_t fd;
+	TimestampTz opened;
+	char address[AWS_ADDRESS_SIZE]; /* of the peer */
+} AwsSocket;
+
 struct AwsTransport
 {
 	MemoryContext context; /* holds this struct and what it points to */
@@ -34,6 +42,9 @@ struct AwsTransport
 
 	dlist_head exchanges; /* those under way */
 	int nexchanges;
+	AwsSocket *sockets; /* those open, to be shown; not all if there are very many */
+	int nsockets;
+	int max_sockets;
 	int reserved_fds; /* external descriptors reserved with fd.c */
 };
 
@@ -61,6 +72,9 @@ struct AwsExchange
 	bool out_of_memory;
 };
 
+extern void aws_transport_note_socket(AwsTransport *transport, curl_socket_t fd,
+									  const struct sockaddr *address);
+extern void aws_transport_forget_socket(AwsTransport *transport, curl_socket_t fd);
 extern bool aws_transport_begin(AwsTransport *transport, AwsExchange *exchange);
 extern void aws_transport_forgive_idleness(AwsTransport *transport);
 extern void aws_transport_reserve_fds(AwsTransport *transport, int n);
