@@ -52,7 +52,7 @@ PG_CFLAGS = -std=gnu11
 PG_CPPFLAGS = -I$(srcdir)/src $(shell pkg-config --cflags-only-I libcurl libcrypto expat)
 SHLIB_LINK = $(shell pkg-config --libs libcurl libcrypto expat) -lcjson
 
-REGRESS = setup option import describe type join keys lookup list explain error analyze
+REGRESS = setup option import describe type join keys lookup list explain error analyze stats
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 TAP_TESTS = 1
 
