@@ -146,7 +146,7 @@ forecast_get_client(UserMapping *user)
 	entry = hash_search(client_entries, &key, HASH_ENTER, &found);
 	if (!found)
 		memset((char *) entry + sizeof(key), 0, sizeof(ClientEntry) - sizeof(key));
-	if (entry->outdated)
+	if (entry->outdated || (entry->client && aws_client_is_broken(entry->client)))
 		drop_client(entry);
 	if (entry->client == NULL)
 	{

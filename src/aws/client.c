@@ -80,6 +80,7 @@ struct AwsCall
 	AwsExchange *exchange; /* the attempt under way, or the last; NULL: none yet, or
 							* waiting for send_at */
 	AwsRetryState retry;
+	time_t clock_offset;  /* that the attempt was signed with */
 	bool clock_corrected; /* once is enough */
 	bool done;
 	AwsAnswer answer;
@@ -237,6 +238,15 @@ aws_client_release(AwsClient *client)
 }
 
 /*
+ * Is the client past mending, so that its calls fail?  Then another is to be made.
+ */
+bool
+aws_client_is_broken(const AwsClient *client)
+{
+	return aws_transport_is_broken(client->transport);
+}
+
+/*
  * Where the client's requests go, and as whom they are signed.
  */
 const char *
@@ -281,7 +291,8 @@ sign_attempt(AwsCall *call, AwsHeader *headers, int *nheaders)
 	StringInfoData authorization;
 	int n = 0;
 
-	aws_sigv4_datetime(time(NULL) + client->clock_offset, scope.datetime);
+	call->clock_offset = client->clock_offset;
+	aws_sigv4_datetime(time(NULL) + call->clock_offset, scope.datetime);
 	headers[n++] = (AwsHeader){"Host", client->endpoint.host};
 	headers[n++] = (AwsHeader){"Content-Type", CONTENT_TYPE};
 	headers[n++] = (AwsHeader){"X-Amz-Date", pstrdup(scope.datetime)};
@@ -366,7 +377,7 @@ correct_clock(AwsCall *call, const AwsError *error)
 	time_t offset = error->date - time(NULL);
 
 	if (aws_error_failure(error) != AWS_FAILURE_SKEW || call->clock_corrected ||
-		error->date == 0 || labs(offset - call->client->clock_offset) < MIN_CLOCK_SKEW)
+		error->date == 0 || labs(offset - call->clock_offset) < MIN_CLOCK_SKEW)
 		return false;
 	call->clock_corrected = true;
 	call->client->clock_offset = offset;

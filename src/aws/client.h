@@ -74,6 +74,7 @@ typedef struct AwsAnswer
 extern AwsClient *
 aws_client_create(const AwsService *service, const AwsClientConfig *config);
 extern void aws_client_release(AwsClient *client);
+extern bool aws_client_is_broken(const AwsClient *client);
 
 extern const char *aws_client_region(const AwsClient *client);
 extern const char *aws_client_endpoint_url(const AwsClient *client);

@@ -137,21 +137,56 @@ is_loopback(const char *host)
 }
 
 /*
- * Is this address, as it stands in a URL, one of those that instance metadata is
- * at?  See on_open_socket() in exchange.c for names that lead there.
+ * Prefixes of IPv6 addresses that carry an IPv4 address, and where: mapped, NAT64
+ * (RFC 6052), 6to4 (RFC 3056).
  */
-static bool
-is_link_local(const char *host)
+static const struct
 {
-	struct in_addr address;
+	unsigned char bytes[12];
+	size_t len; /* the address follows */
+} embeddings[] = {
+	{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 12},
+	{{0, 0x64, 0xff, 0x9b}, 12},
+	{{0x20, 0x02}, 2},
+};
 
-	if (inet_pton(AF_INET, host, &address) == 1)
-		return (ntohl(address.s_addr) >> 16) == 0xa9fe; /* 169.254 */
-	return pg_strncasecmp(host, "[fe8", 4) == 0 || pg_strncasecmp(host, "[fe9", 4) == 0 ||
-		   pg_strncasecmp(host, "[fea", 4) == 0 || pg_strncasecmp(host, "[feb", 4) == 0 ||
-		   pg_strncasecmp(host, "[fd00:ec2:", 10) == 0 ||
-		   pg_strncasecmp(host, "[::ffff:169.254.", 16) == 0 ||
-		   pg_strncasecmp(host, "[::ffff:a9fe:", 13) == 0;
+/*
+ * Is this an address that instance metadata is at, or one like it?  Whoever gets
+ * there gets the server's own credentials, so only who is meant to may.  Link-local
+ * addresses of both kinds, and fd00:ec2::/32, where AWS has its own.  family is
+ * AF_INET or AF_INET6, bytes the address.  Never throws.
+ */
+bool
+aws_address_is_metadata(int family, const void *bytes)
+{
+	static const unsigned char ec2[] = {0xfd, 0x00, 0x0e, 0xc2};
+	const unsigned char *b = bytes;
+
+	if (family == AF_INET)
+		return b[0] == 169 && b[1] == 254;
+	for (size_t i = 0; i < lengthof(embeddings); i++)
+		if (memcmp(b, embeddings[i].bytes, embeddings[i].len) == 0 &&
+			aws_address_is_metadata(AF_INET, b + embeddings[i].len))
+			return true;
+	return IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *) bytes) ||
+		   memcmp(b, ec2, sizeof(ec2)) == 0;
+}
+
+/* The same of an address as it stands in a URL; for names see on_open_socket() in
+ * exchange.c. */
+static bool
+is_metadata_host(const char *host)
+{
+	char bare[INET6_ADDRSTRLEN];
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	if (inet_pton(AF_INET, host, bytes) == 1)
+		return aws_address_is_metadata(AF_INET, bytes);
+	if (host[0] != '[' || strlen(host) >= sizeof(bare))
+		return false;
+	strlcpy(bare, host + 1, strcspn(host, "]"));
+	return inet_pton(AF_INET6, bare, bytes) == 1 &&
+		   aws_address_is_metadata(AF_INET6, bytes);
 }
 
 static bool
@@ -170,7 +205,7 @@ parts_problem(const UrlParts *parts)
 
 	if (!is_http && pg_strcasecmp(parts->scheme, "https") != 0)
 		return "The scheme must be https, or http for a loopback host.";
-	if (is_link_local(parts->host))
+	if (is_metadata_host(parts->host))
 		return "The host is an address of instance metadata, which is no endpoint.";
 	if (is_http && !is_loopback(parts->host))
 		return "Plain http is for loopback hosts only (localhost, 127.0.0.1, [::1]); use https.";
@@ -235,14 +270,41 @@ has_prefix(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* Is this a word and a number, as "west-1"? */
+static bool
+is_word_and_number(const char *text)
+{
+	const char *dash = strchr(text, '-');
+
+	return dash && dash > text && dash[1] != '\0' &&
+		   dash[1 + strspn(dash + 1, "0123456789")] == '\0';
+}
+
 static const Partition *
 partition_of(const char *region)
 {
 	const Partition *partition = partitions;
 
-	while (!has_prefix(region, partition->region_prefix))
+	while (partition->region_prefix[0] != '\0' &&
+		   !(has_prefix(region, partition->region_prefix) &&
+			 is_word_and_number(region + strlen(partition->region_prefix))))
 		partition++;
 	return partition;
+}
+
+/*
+ * Is this a region, by all that is known of their names ("us-gov-west-1"), and not
+ * a part of another service's host name ("s3-us-west-2")?
+ */
+static bool
+is_regular_region(const char *region)
+{
+	const char *last = strrchr(region, '-');
+
+	return last && memchr(region, '-', last - region) &&
+		   strspn(region, "abcdefghijklmnopqrstuvwxyz-") ==
+			   (size_t) (last + 1 - region) &&
+		   last[1] != '\0' && last[1 + strspn(last + 1, "0123456789")] == '\0';
 }
 
 /* Does the FIPS endpoint have a name of its own? */
@@ -279,23 +341,24 @@ aws_endpoint_for_region(AwsEndpoint *endpoint, const char *prefix, const char *r
 static bool
 is_service_host(const char *host, const char *prefix)
 {
-	const char *region_start = strchr(host, '.');
-	size_t len = region_start ? strcspn(region_start + 1, ".") : 0;
-	char *region;
+	bool is_vpc = has_prefix(host, "vpce-");
+	const char *own = is_vpc && strchr(host, '.') ? strchr(host, '.') + 1 : host;
+	const char *dot = strchr(own, '.');
+	char *region = dot ? pnstrdup(dot + 1, strcspn(dot + 1, ".")) : "";
 	AwsEndpoint endpoint;
 
-	if (len == 0)
+	if (!is_regular_region(region))
 		return false;
-	region = pnstrdup(region_start + 1, len);
+	if (is_vpc)
+		return strcmp(own, psprintf("%s.%s.vpce.%s", prefix, region,
+									partition_of(region)->dns_suffix)) == 0;
 	for (int i = 0; i < 4; i++)
 	{
 		aws_endpoint_for_region(&endpoint, prefix, region, i & 1, i & 2);
 		if (strcmp(endpoint.host, host) == 0)
 			return true;
 	}
-	return strcmp(psprintf("%s.%s.vpce.%s", prefix, region,
-						   partition_of(region)->dns_suffix),
-				  host) == 0;
+	return false;
 }
 
 /*
@@ -306,13 +369,9 @@ bool
 aws_endpoint_is_service_url(const char *url, const char *prefix)
 {
 	AwsEndpoint endpoint;
-	const char *host;
 
 	aws_endpoint_for_url(&endpoint, url);
-	host = endpoint.host;
-	if (has_prefix(host, "vpce-") && strchr(host, '.'))
-		host = strchr(host, '.') + 1;
-	return has_prefix(endpoint.url, "https:") && is_service_host(host, prefix);
+	return has_prefix(endpoint.url, "https:") && is_service_host(endpoint.host, prefix);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 
+#include "aws/endpoint.h"
 #include "aws/transport_private.h"
 
 /* First size of a response buffer; most answers fit. */
@@ -95,29 +96,15 @@ on_body(char *data, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
-/*
- * Is this an address that instance metadata is at, or one like it?  Whoever gets
- * there gets the server's own credentials, so only who is meant to may.  Link-local
- * addresses of both kinds, and fd00:ec2::/32, where AWS has its own.
- */
-static bool
-is_metadata_address(const struct sockaddr *address)
+/* The bytes of an address, NULL if it is none of the Internet's. */
+static const void *
+address_bytes(const struct sockaddr *address)
 {
-	static const unsigned char ec2[] = {0xfd, 0x00, 0x0e, 0xc2};
-	const unsigned char *bytes;
-
 	if (address->sa_family == AF_INET)
-	{
-		bytes = (const unsigned char *) &((const struct sockaddr_in *) address)->sin_addr;
-		return bytes[0] == 169 && bytes[1] == 254;
-	}
-	if (address->sa_family != AF_INET6)
-		return false;
-	bytes = ((const struct sockaddr_in6 *) address)->sin6_addr.s6_addr;
-	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *) bytes))
-		return bytes[12] == 169 && bytes[13] == 254;
-	return IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *) bytes) ||
-		   memcmp(bytes, ec2, sizeof(ec2)) == 0;
+		return &((const struct sockaddr_in *) address)->sin_addr;
+	if (address->sa_family == AF_INET6)
+		return &((const struct sockaddr_in6 *) address)->sin6_addr;
+	return NULL;
 }
 
 /* A socket for a connection, if it is one to make. */
@@ -127,8 +114,10 @@ on_open_socket(void *arg, curlsocktype purpose pg_attribute_unused(),
 {
 	AwsExchange *exchange = arg;
 	curl_socket_t fd;
+	const void *bytes = address_bytes(&address->addr);
 
-	if (!exchange->transport->config.is_metadata && is_metadata_address(&address->addr))
+	if (!exchange->transport->config.is_metadata && bytes &&
+		aws_address_is_metadata(address->family, bytes))
 	{
 		exchange->forbidden = true;
 		return CURL_SOCKET_BAD;

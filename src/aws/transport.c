@@ -301,6 +301,16 @@ aws_transport_close(AwsTransport *transport)
 	MemoryContextDelete(transport->context);
 }
 
+/*
+ * Has libcurl failed in a way that leaves the pool useless?  Its exchanges have ended
+ * then, and no other will begin.
+ */
+bool
+aws_transport_is_broken(const AwsTransport *transport)
+{
+	return transport->broken;
+}
+
 /* ---- waiting ---- */
 
 /* Marks the exchanges that libcurl is done with.  Signals are blocked. */
@@ -360,25 +370,43 @@ expire_exchanges(AwsTransport *transport)
 	}
 }
 
+/*
+ * Lets libcurl work.  When it fails, and it does so for want of memory, it may have
+ * lost track of any of its sockets: all that is under way has failed then.
+ */
+static void
+drive(AwsTransport *transport, curl_socket_t fd, int events)
+{
+	dlist_mutable_iter iter;
+	int running;
+
+	if (!transport->broken &&
+		curl_multi_socket_action(transport->multi, fd, events, &running) != CURLM_OK)
+		transport->broken = true;
+	collect_finished(transport);
+	if (!transport->broken)
+		return;
+	dlist_foreach_modify(iter, &transport->exchanges)
+		aws_exchange_end(dlist_container(AwsExchange, node, iter.cur),
+						 AWS_OUTCOME_OUT_OF_MEMORY);
+}
+
 /* Lets libcurl work on the sockets that are ready.  Signals are blocked. */
 static void
 drive_sockets(AwsTransport *transport)
 {
 	AwsReadySocket ready[16];
 	int nready = lengthof(ready);
-	int running;
 
 	/* All of them, before any is found to have been silent for too long. */
 	for (int i = 0; i < MAX_LOOKS && nready == lengthof(ready); i++)
 	{
 		nready = aws_pollset_ready(transport->pollset, ready, lengthof(ready));
 		for (int j = 0; j < nready; j++)
-			curl_multi_socket_action(transport->multi, ready[j].fd,
-									 (ready[j].readable ? CURL_CSELECT_IN : 0) |
-										 (ready[j].writable ? CURL_CSELECT_OUT : 0) |
-										 (ready[j].broken ? CURL_CSELECT_ERR : 0),
-									 &running);
-		collect_finished(transport);
+			drive(transport, ready[j].fd,
+				  (ready[j].readable ? CURL_CSELECT_IN : 0) |
+					  (ready[j].writable ? CURL_CSELECT_OUT : 0) |
+					  (ready[j].broken ? CURL_CSELECT_ERR : 0));
 	}
 }
 
@@ -386,13 +414,10 @@ drive_sockets(AwsTransport *transport)
 static void
 drive_timers(AwsTransport *transport)
 {
-	int running;
-
 	if (transport->wake_up < 0 || transport->wake_up > aws_transport_now())
 		return;
 	transport->wake_up = -1; /* libcurl sets a new one if it wants one */
-	curl_multi_socket_action(transport->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	collect_finished(transport);
+	drive(transport, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /*
@@ -405,7 +430,8 @@ aws_transport_begin(AwsTransport *transport, AwsExchange *exchange)
 	sigset_t saved;
 
 	block_signals(&saved);
-	if (curl_multi_add_handle(transport->multi, exchange->easy) == CURLM_OK)
+	if (!transport->broken &&
+		curl_multi_add_handle(transport->multi, exchange->easy) == CURLM_OK)
 	{
 		exchange->added = true;
 		dlist_push_tail(&transport->exchanges, &exchange->node);

@@ -69,6 +69,7 @@ typedef enum AwsOutcome
 extern double aws_transport_now(void);
 extern AwsTransport *aws_transport_create(const AwsTransportConfig *config);
 extern void aws_transport_close(AwsTransport *transport);
+extern bool aws_transport_is_broken(const AwsTransport *transport);
 
 extern AwsExchange *
 aws_transport_send(AwsTransport *transport, const AwsHttpRequest *request);

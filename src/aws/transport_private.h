@@ -31,6 +31,7 @@ struct AwsTransport
 	AwsTransportConfig config;
 
 	CURLM *multi;
+	bool broken;            /* has multi failed?  Then nobody knows what it has lost */
 	int pollset;            /* the sockets that libcurl waits for, or -1 */
 	WaitEventSet *wait_set; /* latch, postmaster death, pollset */
 	double wake_up;         /* when libcurl wants to be called; < 0: never */
