@@ -71,16 +71,6 @@ aws_region_is_valid(const char *region)
 		   strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
-static bool
-has_part(CURLU *handle, CURLUPart part)
-{
-	char *value = NULL;
-	bool found = curl_url_get(handle, part, &value, 0) == CURLUE_OK;
-
-	curl_free(value);
-	return found;
-}
-
 static void
 free_parts(UrlParts *parts)
 {
@@ -90,38 +80,78 @@ free_parts(UrlParts *parts)
 	curl_free(parts->path);
 }
 
-/* Takes a URL apart; false if it is none.  Never throws. */
+/* What came of looking at a URL: the worst so far. */
+typedef enum UrlResult
+{
+	URL_OK,
+	URL_MALFORMED,
+	URL_OUT_OF_MEMORY
+} UrlResult;
+
+/* Gets a part, malloc'ed; NULL if the URL has none. */
+static char *
+get_part(CURLU *handle, CURLUPart part, unsigned flags, UrlResult *result)
+{
+	char *value = NULL;
+
+	if (curl_url_get(handle, part, &value, flags) == CURLUE_OUT_OF_MEMORY)
+		*result = URL_OUT_OF_MEMORY;
+	return value;
+}
+
+static bool
+has_part(CURLU *handle, CURLUPart part, UrlResult *result)
+{
+	char *value = get_part(handle, part, 0, result);
+	bool found = value != NULL;
+
+	curl_free(value);
+	return found;
+}
+
+/* Never throws, because of what is malloc'ed. */
+static UrlResult
+read_parts(UrlParts *parts, CURLU *handle, const char *url)
+{
+	CURLUcode code = curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+	UrlResult result = URL_OK;
+
+	if (code != CURLUE_OK)
+		return code == CURLUE_OUT_OF_MEMORY ? URL_OUT_OF_MEMORY : URL_MALFORMED;
+	parts->scheme = get_part(handle, CURLUPART_SCHEME, 0, &result);
+	parts->host = get_part(handle, CURLUPART_HOST, 0, &result);
+	parts->path = get_part(handle, CURLUPART_PATH, 0, &result);
+	parts->port = get_part(handle, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT, &result);
+	parts->has_zone = has_part(handle, CURLUPART_ZONEID, &result);
+	parts->is_bare = !has_part(handle, CURLUPART_USER, &result) &&
+					 !has_part(handle, CURLUPART_PASSWORD, &result) &&
+					 !has_part(handle, CURLUPART_QUERY, &result) &&
+					 !has_part(handle, CURLUPART_FRAGMENT, &result);
+	if (result == URL_OK && !(parts->scheme && parts->host && parts->path))
+		result = URL_MALFORMED;
+	return result;
+}
+
+/* Takes a URL apart; false if it is none.  Throws out of memory. */
 static bool
 split_url(UrlParts *parts, const char *url)
 {
 	CURLU *handle = curl_url();
-	bool ok;
+	UrlResult result = URL_OUT_OF_MEMORY;
 
 	memset(parts, 0, sizeof(*parts));
-	if (handle == NULL)
-		return false;
-
-	ok = curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) ==
-			 CURLUE_OK &&
-		 curl_url_get(handle, CURLUPART_SCHEME, &parts->scheme, 0) == CURLUE_OK &&
-		 curl_url_get(handle, CURLUPART_HOST, &parts->host, 0) == CURLUE_OK &&
-		 curl_url_get(handle, CURLUPART_PATH, &parts->path, 0) == CURLUE_OK;
-	if (ok)
-	{
-		(void) curl_url_get(handle, CURLUPART_PORT, &parts->port, CURLU_NO_DEFAULT_PORT);
-		parts->has_zone = has_part(handle, CURLUPART_ZONEID);
-		parts->is_bare = !has_part(handle, CURLUPART_USER) &&
-						 !has_part(handle, CURLUPART_PASSWORD) &&
-						 !has_part(handle, CURLUPART_QUERY) &&
-						 !has_part(handle, CURLUPART_FRAGMENT);
-	}
-	else
-	{
-		free_parts(parts);
-		memset(parts, 0, sizeof(*parts));
-	}
+	if (handle)
+		result = read_parts(parts, handle, url);
 	curl_url_cleanup(handle);
-	return ok;
+	if (result == URL_OK)
+		return true;
+
+	free_parts(parts);
+	memset(parts, 0, sizeof(*parts));
+	if (result == URL_OUT_OF_MEMORY)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+						errdetail("libcurl could not take a URL apart.")));
+	return false;
 }
 
 /* Does this host, as it stands in a URL, name this very machine? */
