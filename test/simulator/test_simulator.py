@@ -3,6 +3,7 @@
 Run with:  /usr/bin/python3 -m pytest -q test/simulator
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -784,6 +785,29 @@ def test_clock_skew(sim):
         assert call(sim, *signed(skew_seconds=skew))[0] == 200
 
 
+@pytest.mark.parametrize("offset", [3600, -3600])
+def test_a_clock_that_is_wrong(sim, offset):
+    sim.post("clock", {"offset_seconds": offset})
+    _, headers, body = call(sim, *signed())
+    assert body["__type"] == "InvalidSignatureException"
+    expected = "Signature expired: " if offset > 0 else "Signature not yet current: "
+    assert body["message"].startswith(expected)
+    assert_dated(headers, offset)
+    status, headers, _ = call(sim, *signed(skew_seconds=offset))
+    assert status == 200
+    assert_dated(headers, offset)
+    sim.post("clock", {"offset_seconds": 0})
+    status, headers, _ = call(sim, *signed())
+    assert status == 200
+    assert_dated(headers, 0)
+
+
+def assert_dated(headers, offset):
+    """The answer's Date is off by so many seconds."""
+    date = parsedate_to_datetime(headers["date"]).timestamp()
+    assert abs(date - time.time() - offset) < 60
+
+
 def altered(change):
     """Signed headers and body after a change."""
     headers, body = signed()
@@ -1126,8 +1150,11 @@ def test_log_and_counters(sim, client):
         "max_in_flight": 0,
         "operations": {},
         "errors": {},
+        "faults": {},
     }
     headers, body = signed()
+    own = {"User-Agent": "x/1", "amz-sdk-invocation-id": "i", "amz-sdk-request": "attempt=1"}
+    headers.update(own)
     _, answer, _ = call(sim, headers, body)
     call(sim, *signed(json.dumps({"PredictorBacktestExportJobArn": f"{JOB}/none"})))
     call(sim, *signed(target="X", body="nonsense"))
@@ -1147,8 +1174,13 @@ def test_log_and_counters(sim, client):
         "bytes_in": len(wire({**headers, "Connection": "close"}, body)),
         "bytes_out": log[0]["bytes_out"],
         "fault": None,
+        "user_agent": "x/1",
+        "amz_date": headers["X-Amz-Date"],
+        "invocation_id": "i",
+        "sdk_request": "attempt=1",
     }
     assert log[0]["bytes_out"] > 500
+    assert (log[1]["invocation_id"], log[1]["sdk_request"]) == (None, None)
     assert (log[1]["status"], log[1]["error"]) == (400, "ResourceNotFoundException")
     assert (log[2]["operation"], log[2]["input"]) == (None, "nonsense")
     counters = sim.get("counters")
@@ -1159,6 +1191,7 @@ def test_log_and_counters(sim, client):
         "max_in_flight": 1,
         "operations": {"DescribePredictorBacktestExportJob": 2},
         "errors": {"ResourceNotFoundException": 1, "UnknownOperationException": 1},
+        "faults": {},
     }
 
 
@@ -1201,6 +1234,9 @@ def test_reset(sim, client):
     sim.post("latency", {"ms": 1})
     sim.post("faults", {"fault": "throttle", "times": "forever"})
     sim.post("fixture", {"Credentials": [{"AccessKeyId": "A", "SecretAccessKey": "s"}]})
+    sim.post("rate", {"per_second": 0.001})
+    sim.post("storm", {"share": 1})
+    sim.post("clock", {"offset_seconds": -3600})
     sim.post("reset")
     assert sim.get("log") == [] and sim.get("faults") == []
     assert list_all(client)[0] == DEMO_NAMES
@@ -1210,12 +1246,24 @@ def test_reset(sim, client):
 def test_control_plane_mistakes(sim):
     assert sim.control("GET", "nothing")[0] == 404
     assert sim.control("POST", "log")[0] == 405
-    for name in ("faults", "fixture", "latency"):
+    for name in ("faults", "fixture", "latency", "rate", "storm", "clock"):
         status, content = sim.control("POST", name)
         assert (status, content) == (400, {"error": "the body is not JSON"})
     for name, value in (
         ("latency", {"ms": -1}),
         ("latency", []),
+        ("rate", {"per_second": -1}),
+        ("rate", {"per_second": 10, "burst": 0.5}),
+        ("rate", {"per_minute": 10}),
+        ("storm", {}),
+        ("storm", {"share": 1.1}),
+        ("storm", {"share": 0.1, "seed": "x"}),
+        ("storm", {"share": 0.1, "kinds": []}),
+        ("storm", {"share": 0.1, "kinds": ["meteor"]}),
+        ("storm", {"share": 0.1, "kinds": [{"fault": "meteor"}]}),
+        ("storm", {"share": 0.1, "kinds": [7]}),
+        ("clock", {}),
+        ("clock", {"offset_seconds": 1e300}),
         ("faults", {"fault": "meteor"}),
         ("faults", {"fault": "error"}),
         ("faults", {"fault": "delay", "ms": "long"}),
@@ -1297,6 +1345,15 @@ def test_fault_throttle_and_botos_retry(sim):
     assert describe(client)["Status"] == "ACTIVE"
     assert [entry["status"] for entry in sim.get("log")] == [400, 200]
     assert sim.get("counters")["errors"] == {"ThrottlingException": 1}
+
+
+def test_faults_that_say_when_to_retry(sim):
+    fault(sim, "throttle", headers={"Retry-After": "2"})
+    fault(sim, "error", code="Oops", form="header", headers={"x-amz-retry-after": "1500"})
+    status, headers, body = take_apart(plain_call(sim))
+    assert (status, body["__type"], headers["retry-after"]) == (400, "ThrottlingException", "2")
+    _, headers, _ = take_apart(plain_call(sim))
+    assert (headers["x-amzn-errortype"], headers["x-amz-retry-after"]) == ("Oops", "1500")
 
 
 def test_fault_respond(sim):
@@ -1488,6 +1545,99 @@ def test_the_connection_survives_a_faulty_answer(sim):
         except Exception as error:  # the client's trouble, whichever it is
             assert "Connection" not in type(error).__name__
     assert sim.get("counters")["connections"] == 1
+
+
+# --- a limit of the rate, storms --------------------------------------------
+
+
+def statuses(sim, count):
+    """What becomes of so many requests in a row."""
+    return [call(sim, *signed())[0] for _ in range(count)]
+
+
+def test_a_rate_limit(sim):
+    # So slow that nothing is gained while the test runs.
+    limit = {"per_second": 0.001, "burst": 3}
+    assert sim.post("rate", limit) == limit
+    assert statuses(sim, 5) == [200, 200, 200, 400, 400]
+    body = call(sim, *signed())[2]
+    assert body == {"__type": "ThrottlingException", "message": "Rate exceeded"}
+    assert sim.get("counters")["errors"] == {"ThrottlingException": 3}
+    assert [entry["error"] for entry in sim.get("log")][-1] == "ThrottlingException"
+    # A request of nobody's doesn't count.
+    assert call(sim, *signed(secret="wrong"))[2]["message"] == MISMATCH
+    sim.post("rate", {"per_second": None})
+    assert statuses(sim, 3) == [200, 200, 200]
+
+
+def test_a_rate_limit_lets_so_many_through(sim):
+    sim.post("rate", {"per_second": 100, "burst": 10})
+    client = sim.client()
+    passed, began = 0, time.monotonic()
+    while time.monotonic() - began < 1:
+        with contextlib.suppress(client.exceptions.ClientError):
+            describe(client)
+            passed += 1
+    assert passed <= 10 + 100 * (time.monotonic() - began)
+    assert passed >= 50
+    assert sim.get("counters")["errors"]["ThrottlingException"] > 0
+
+
+def test_a_rate_limit_from_the_command_line(start):
+    sim = start("--fixture", DEMO, "--rate", "0.001")
+    assert statuses(sim, 2) == [200, 400]
+    sim.post("rate", {})
+    assert statuses(sim, 2) == [200, 200]
+    sim.post("reset")
+    assert statuses(sim, 2) == [200, 400]
+
+
+def storm(sim, count, **options):
+    """The faults that meet so many requests under a storm."""
+    sim.control("DELETE", "log")
+    sim.post("storm", options)
+    headers, body = signed()
+    for _ in range(count):
+        sim.exchange(wire({**headers, "Connection": "close"}, body))
+    return [(entry["fault"], entry["status"]) for entry in sim.get("log")]
+
+
+def test_a_storm(sim):
+    kinds = ["throttle", "500", "503", "429", "cut", "cut_after_head", "truncate"]
+    first = storm(sim, 400, share=0.3, seed=7, kinds=kinds)
+    hit = [fate for fate in first if fate[0]]
+    assert 80 <= len(hit) <= 160
+    assert set(hit) == {
+        ("throttle", 400),
+        ("error", 500),
+        ("error", 503),
+        ("respond", 429),
+        ("cut", 200),
+        ("truncate", 200),
+    }
+    faults = sim.get("counters")["faults"]
+    assert sum(faults.values()) == len(hit)
+    assert faults["throttle"] == hit.count(("throttle", 400))
+    assert storm(sim, 400, share=0.3, seed=7, kinds=kinds) == first
+    assert storm(sim, 400, share=0.3, seed=8, kinds=kinds) != first
+    assert storm(sim, 20, share=0) == [(None, 200)] * 20
+
+
+def test_a_storm_of_ones_own(sim):
+    late = {"fault": "delay", "ms": 1}
+    named = {"fault": "cut", "match": "no such text"}
+    assert storm(sim, 5, share=1, kinds=[late]) == [("delay", 200)] * 5
+    assert storm(sim, 5, share=1, kinds=[named]) == [(None, 200)] * 5
+    # A fault that waits for its request comes first.
+    fault(sim, "throttle")
+    assert storm(sim, 2, share=1, kinds=[late]) == [("throttle", 400), ("delay", 200)]
+
+
+def test_a_storm_stalls(sim):
+    assert len(sim.post("storm", {"share": 1, "kinds": ["stall"]})["kinds"]) == 1
+    with pytest.raises(botocore.exceptions.ReadTimeoutError):
+        describe(sim.client(read_timeout=1))
+    assert sim.get("counters")["faults"] == {"stall": 1}
 
 
 # --- fixtures, command line, TLS -------------------------------------------

@@ -10,6 +10,8 @@
     store     where the resources live
     fixture   resources and credentials from a JSON file
     faults    misbehaviour on request
+    weather   a limit of the rate, and storms of faults
+    clock     a clock that can be wrong
     journal   the request log and the counters
     control   the unsigned control plane under /_simulator/
 

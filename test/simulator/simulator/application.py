@@ -7,6 +7,7 @@ import uuid
 
 from .errors import ApiError
 from .server import Answer, encode_head
+from .weather import RateLimit, Storm
 
 CONTROL_PREFIX = "/_simulator/"
 MAX_API_BODY_BYTES = 1024 * 1024
@@ -16,12 +17,17 @@ MAX_CONTROL_BODY_BYTES = 512 * 1024 * 1024
 class Application:
     """What the server's connections talk to."""
 
-    def __init__(self, model, verifier, service, journal, faults):
+    def __init__(self, model, verifier, service, journal, faults, clock):
         self._model = model
         self._verifier = verifier
         self._service = service
         self._journal = journal
         self._faults = faults
+        #: The time by which signatures are judged and answers dated.
+        self.clock = clock
+        #: What happens to requests that no fault waits for.
+        self.rate_limit = RateLimit()
+        self.storm = Storm()
         #: Answers requests under CONTROL_PREFIX; set once it exists.
         self.control = None
         #: Seconds every API answer is held back.
@@ -39,7 +45,7 @@ class Application:
         """Answer a request, now or later."""
         if request.target.startswith(CONTROL_PREFIX):
             answer = self.control.answer(request)
-            head = encode_head(answer, len(answer.body), None, request.keep_alive)
+            head = self._head(answer, len(answer.body), None, request.keep_alive)
             connection.send(head + answer.body)
             connection.finish()
             return
@@ -47,10 +53,13 @@ class Application:
         connection.entry = entry
         entry.request_id = str(uuid.uuid4())
         entry.body = request.body
+        entry.read_headers(request.headers)
         operation = self._model.operation(request.headers.get("x-amz-target"))
         if operation is not None:
             entry.operation = operation.name
-        fault = self._faults.take(entry.operation, request.body)
+        fault = self._faults.take(entry.operation, request.body) or self.storm.take(
+            entry.operation, request.body
+        )
         if fault is None:
             self._answer(connection, request, operation)
         else:
@@ -67,7 +76,7 @@ class Application:
         entry = connection.entry
         answer = self._proper(request, operation, entry, verified=True)
         self._journal.decided(entry, answer)
-        head = encode_head(
+        head = self._head(
             answer, len(answer.body), entry.request_id, request.keep_alive
         )
 
@@ -99,7 +108,7 @@ class Application:
         keep_alive = request.keep_alive and not lacks_length(answer)
         if not keep_alive:
             connection.close_after_answer()
-        head = encode_head(answer, length, entry.request_id, keep_alive)
+        head = self._head(answer, length, entry.request_id, keep_alive)
 
         def deliver():
             fault.kind.deliver(connection, head, answer.body, fault.options)
@@ -109,6 +118,10 @@ class Application:
             connection.later(delay, deliver)
         else:
             deliver()
+
+    def _head(self, answer, length, request_id, keep_alive):
+        """The head of an answer, dated by the simulator's clock."""
+        return encode_head(answer, length, self.clock.date(), request_id, keep_alive)
 
     def _proper(self, request, operation, entry, verified):
         """What Amazon Forecast answers."""
@@ -141,6 +154,7 @@ class Application:
             raise ApiError("UnknownOperationException")
         if verified:
             self._verifier.verify(request)
+        self.rate_limit.take()
         params = self._model.parse(operation, request.body)
         result = self._service.call(operation.name, params)
         return self._model.serialise(operation, result)

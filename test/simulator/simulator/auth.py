@@ -91,9 +91,10 @@ class Signer(SigV4Auth):
 class Verifier:
     """Knows the identities and judges the signatures of requests."""
 
-    def __init__(self, service, region):
+    def __init__(self, service, region, clock):
         self._service = service
         self._region = region
+        self._clock = clock
         self._identities = {}
 
     def clear(self):
@@ -138,7 +139,7 @@ class Verifier:
             )
 
     def _check_clock(self, claim):
-        now = time.time()
+        now = self._clock.now()
         age = now - claim.time
         tolerance = TOLERANCE_MINUTES * 60
         if age > tolerance:

@@ -10,6 +10,9 @@ from .errors import BadInput
 from .model import to_json
 from .server import Answer
 
+#: Far more of anything than makes sense, and still within the years of a Date.
+MAX_NUMBER = 1_000_000_000
+
 
 class Control:
     """Lets a test look inside and give orders."""
@@ -83,12 +86,31 @@ class Control:
 
     def set_latency(self, body):
         """Hold every answer back from now on."""
-        value = parse(body)
-        milliseconds = value.get("ms") if isinstance(value, dict) else None
-        if not isinstance(milliseconds, (int, float)) or milliseconds < 0:
-            raise BadInput('latency is {"ms": <a number from 0>}')
+        milliseconds = number(parse_members(body, "ms"), "ms", lowest=0)
         self._application.latency = milliseconds / 1000
         return {"ms": milliseconds}
+
+    def set_rate(self, body):
+        """Allow so many requests a second from now on."""
+        value = parse_members(body, "per_second", "burst")
+        per_second = number(value, "per_second", lowest=0, default=0)
+        burst = number(value, "burst", lowest=1, default=max(per_second, 1))
+        self._application.rate_limit.set(per_second, burst)
+        return self._application.rate_limit.describe()
+
+    def set_storm(self, body):
+        """Hit a share of the requests from now on."""
+        value = parse_members(body, "share", "seed", "kinds")
+        share = number(value, "share", lowest=0, highest=1)
+        seed = number(value, "seed", default=0)
+        self._application.storm.start(share, seed, value.get("kinds"))
+        return self._application.storm.describe()
+
+    def set_clock(self, body):
+        """Put the clock fast (or, below zero, slow)."""
+        offset = number(parse_members(body, "offset_seconds"), "offset_seconds")
+        self._application.clock.offset = offset
+        return {"offset_seconds": offset}
 
 
 ROUTES = {
@@ -103,6 +125,9 @@ ROUTES = {
         "DELETE": Control.clear_faults,
     },
     "latency": {"POST": Control.set_latency},
+    "rate": {"POST": Control.set_rate},
+    "storm": {"POST": Control.set_storm},
+    "clock": {"POST": Control.set_clock},
 }
 
 
@@ -112,6 +137,25 @@ def parse(body):
         return json.loads(body)
     except (ValueError, RecursionError):
         raise BadInput("the body is not JSON") from None
+
+
+def parse_members(body, *known):
+    """A body as a JSON object with none but the known members."""
+    value = parse(body)
+    if not isinstance(value, dict) or not set(value) <= set(known):
+        raise BadInput(f"the body is an object of: {', '.join(known)}")
+    return value
+
+
+def number(value, name, lowest=-MAX_NUMBER, highest=MAX_NUMBER, default=None):
+    """A member that is a number within bounds; it may be missing if it has a default."""
+    given = value.get(name)
+    if given is None and default is not None:
+        return default
+    is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
+    if not is_number or not lowest <= given <= highest:
+        raise BadInput(f'"{name}" is a number from {lowest} to {highest}')
+    return given
 
 
 def reply(status, value):

@@ -49,6 +49,7 @@ def error(options, proper):
     body, headers = ERROR_FORMS[options["form"]](options["code"])
     if options["message"] is not None:
         body[options["message_key"]] = options["message"]
+    headers = {**(headers or {}), **options["headers"]}
     return Answer(
         options["status"], to_json(body), None, headers, error=options["code"]
     )
@@ -56,10 +57,10 @@ def error(options, proper):
 
 def throttle(options, proper):
     """The service's ThrottlingException."""
-    del options, proper
+    del proper
     code = "ThrottlingException"
     body = {"__type": code, "message": "Rate exceeded"}
-    return Answer(400, to_json(body), None, error=code)
+    return Answer(400, to_json(body), None, options["headers"], error=code)
 
 
 def respond(options, proper):
@@ -297,9 +298,10 @@ KINDS = {
             "message": (lambda v: v is None or is_text(v), None),
             "message_key": (lambda v: v in ("message", "Message"), "message"),
             "form": (lambda v: is_text(v) and v in ERROR_FORMS, "plain"),
+            "headers": (is_headers, {}),
         },
     ),
-    "throttle": Kind(answer=throttle),
+    "throttle": Kind(answer=throttle, options={"headers": (is_headers, {})}),
     "respond": Kind(
         answer=respond,
         options={

@@ -6,6 +6,14 @@ from collections import Counter, deque
 #: The log keeps this many requests; the counters count them all.
 CAPACITY = 200_000
 
+#: Headers of a request that are shown in the log, by their names there.
+HEADERS = {
+    "user_agent": "user-agent",
+    "amz_date": "x-amz-date",
+    "invocation_id": "amz-sdk-invocation-id",
+    "sdk_request": "amz-sdk-request",
+}
+
 
 class Entry:
     """One API request and what became of it."""
@@ -23,7 +31,13 @@ class Entry:
         "bytes_in",
         "bytes_out",
         "fault",
+        *HEADERS,
     )
+
+    def read_headers(self, headers):
+        """Note the headers that say who asks, and how often."""
+        for name, header in HEADERS.items():
+            setattr(self, name, headers.get(header))
 
     def describe(self):
         """The entry as the control plane shows it."""
@@ -54,6 +68,7 @@ class Journal:
         self._max_in_flight = self._in_flight
         self._operations = Counter()
         self._errors = Counter()
+        self._faults = Counter()
 
     def open(self, connection, now, size):
         """A request has arrived: its log entry, to be filled in."""
@@ -83,6 +98,8 @@ class Journal:
             self._operations[entry.operation] += 1
         if entry.error is not None:
             self._errors[entry.error] += 1
+        if entry.fault is not None:
+            self._faults[entry.fault] += 1
 
     def close(self):
         """An answer is out, or its connection is gone."""
@@ -101,4 +118,5 @@ class Journal:
             "max_in_flight": self._max_in_flight,
             "operations": dict(self._operations),
             "errors": dict(self._errors),
+            "faults": dict(self._faults),
         }

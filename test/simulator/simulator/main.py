@@ -11,6 +11,7 @@ import sys
 from . import fixture
 from .application import Application
 from .auth import Identity, Verifier
+from .clock import Clock
 from .control import Control
 from .errors import BadInput
 from .faults import Faults
@@ -50,6 +51,12 @@ def parse_arguments(arguments):
     add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     add("--tls", nargs=2, metavar=("CERT", "KEY"), help="serve https with these PEM files")
     add("--latency-ms", type=not_negative, default=0, help="delay of every API answer")
+    add(
+        "--rate",
+        type=not_negative,
+        default=0,
+        help="API requests a second, and at once; 0 for no limit (%(default)s)",
+    )
     add("--fixture", metavar="FILE", help="JSON file of resources and credentials")
     add("--region", default="eu-west-1", help="AWS region (%(default)s)")
     add("--account", default="123456789012", help="AWS account (%(default)s)")
@@ -86,13 +93,14 @@ def not_negative(text):
 def build(options):
     """The application with its initial state."""
     model = Model()
-    verifier = Verifier(model.signing_name, options.region)
+    clock = Clock()
+    verifier = Verifier(model.signing_name, options.region, clock)
     service = Service(
         options.region, options.account, options.job_seconds, options.delete_seconds
     )
     journal = Journal()
     faults = Faults()
-    application = Application(model, verifier, service, journal, faults)
+    application = Application(model, verifier, service, journal, faults, clock)
     initial = fixture.load_file(options.fixture) if options.fixture else {}
 
     def load(content):
@@ -110,6 +118,9 @@ def build(options):
         journal.clear()
         faults.clear()
         application.latency = options.latency_ms / 1000
+        application.storm.stop()
+        application.rate_limit.set(options.rate)
+        clock.offset = 0
 
     try:
         reset()

@@ -8,8 +8,6 @@ costs only its own connection.  What requests mean is none of its business.
 import asyncio
 import socket
 import struct
-import time
-from email.utils import formatdate
 from http import HTTPStatus
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -195,7 +193,8 @@ class Connection(asyncio.Protocol):
         except BadRequest as error:
             self._keep_alive = False
             answer = Answer(error.status, b"", "text/plain")
-            self._transport.write(encode(answer, keep_alive=False))
+            date = self._application.clock.date()
+            self._transport.write(encode_head(answer, 0, date, None, keep_alive=False))
             self._transport.close()
         finally:
             self._advancing = False
@@ -274,16 +273,11 @@ def content_length(headers):
 # --- from answers to bytes
 
 
-def encode(answer, request_id=None, keep_alive=True):
-    """An answer as bytes."""
-    return encode_head(answer, len(answer.body), request_id, keep_alive) + answer.body
-
-
-def encode_head(answer, length, request_id=None, keep_alive=True):
+def encode_head(answer, length, date, request_id, keep_alive):
     """The status line and the headers; no Content-Length where length is None."""
     headers = {
         "x-amzn-RequestId": request_id,
-        "Date": http_date(),
+        "Date": date,
         "Content-Type": answer.content_type,
         "Content-Length": length,
         "Connection": None if keep_alive else "close",
@@ -298,19 +292,3 @@ def encode_head(answer, length, request_id=None, keep_alive=True):
         f"{name}: {value}" for name, value in headers.items() if value is not None
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
-
-
-class _Clock:
-    """The Date header, made once a second."""
-
-    second = None
-    text = None
-
-
-def http_date():
-    """The present time as a Date header has it."""
-    second = int(time.time())
-    if second != _Clock.second:
-        _Clock.second = second
-        _Clock.text = formatdate(second, usegmt=True)
-    return _Clock.text
