@@ -19,6 +19,7 @@ use File::Basename;
 use HTTP::Tiny;
 use IO::Socket::INET;
 use JSON::PP;
+use List::Util qw(sum0);
 use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -30,7 +31,9 @@ our @EXPORT = qw(
   attempt await begin_query create_server job_arn new_cluster open_session
   serve unused_port
 );
-our @EXPORT_OK = qw(generated_jobs holdings is_flat predictor_arn reset_peak peak_kB);
+our @EXPORT_OK = qw(
+  explained generated_jobs holdings is_flat predictor_arn reset_peak peak_kB
+);
 
 # The keys that the simulator accepts, of the examples in AWS's documentation.
 use constant ACCESS_KEY_ID     => 'AKIAIOSFODNN7EXAMPLE';
@@ -234,6 +237,35 @@ sub latency
 	return $self->control('POST', 'latency', { ms => $milliseconds });
 }
 
+# Throttles what is more than so many requests a second; 0 for no limit.
+sub rate
+{
+	my ($self, $per_second, $burst) = @_;
+	return $self->control('POST', 'rate',
+		{ per_second => $per_second, burst => $burst // $per_second || undef });
+}
+
+# Hits a share of all requests by a fault of the kinds; see the documentation.
+sub storm
+{
+	my ($self, $share, %options) = @_;
+	return $self->control('POST', 'storm', { share => $share, %options });
+}
+
+# How many requests have met faults.
+sub faults_met
+{
+	my ($self) = @_;
+	return sum0(values %{ $self->counters->{faults} });
+}
+
+# Puts its clock fast by so many seconds.
+sub clock
+{
+	my ($self, $offset) = @_;
+	return $self->control('POST', 'clock', { offset_seconds => $offset });
+}
+
 sub add_fixture
 {
 	my ($self, $fixture) = @_;
@@ -345,6 +377,29 @@ sub attempt
 	$session->{stderr} = '';
 	$result->{rows}    = $rows;
 	$result->{seconds} = time - $start;
+	return $result;
+}
+
+# Runs a query under EXPLAIN ANALYZE.  The result is that of attempt(), and the sums
+# over the plan's nodes of what was asked: calls, retries and throttles.
+sub explained
+{
+	my ($session, $sql) = @_;
+	my $result = attempt($session, "EXPLAIN (ANALYZE, FORMAT JSON) $sql");
+
+	return $result if $result->{text} ne '';
+	my @nodes = (decode_json($result->{rows})->[0]{Plan});
+	foreach my $count (qw(calls retries throttles))
+	{
+		$result->{$count} = 0;
+	}
+	while (my $node = shift @nodes)
+	{
+		push @nodes, @{ $node->{Plans} || [] };
+		$result->{calls}     += $node->{'Remote Calls'}     // 0;
+		$result->{retries}   += $node->{'Remote Retries'}   // 0;
+		$result->{throttles} += $node->{'Remote Throttles'} // 0;
+	}
 	return $result;
 }
 
