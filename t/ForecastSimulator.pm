@@ -32,7 +32,8 @@ our @EXPORT = qw(
   serve unused_port
 );
 our @EXPORT_OK = qw(
-  explained generated_jobs holdings is_flat predictor_arn reset_peak peak_kB
+  explained explanation finish_query generated_jobs holdings is_flat predictor_arn
+  reset_peak peak_kB
 );
 
 # The keys that the simulator accepts, of the examples in AWS's documentation.
@@ -385,7 +386,13 @@ sub attempt
 sub explained
 {
 	my ($session, $sql) = @_;
-	my $result = attempt($session, "EXPLAIN (ANALYZE, FORMAT JSON) $sql");
+	return explanation(attempt($session, "EXPLAIN (ANALYZE, FORMAT JSON) $sql"));
+}
+
+# The same, given what EXPLAIN said.
+sub explanation
+{
+	my ($result) = @_;
 
 	return $result if $result->{text} ne '';
 	my @nodes = (decode_json($result->{rows})->[0]{Plan});
@@ -430,6 +437,18 @@ sub begin_query
 	$session->{stderr} = '';
 	$session->query_until(qr/begun/, "\\echo begun\n$sql\n;\n");
 	return;
+}
+
+# Waits for a query that was begun.  The result is that of attempt(), without the time.
+sub finish_query
+{
+	my ($session) = @_;
+	my ($rows) = $session->query('\echo over');
+	my $result = parse_error($session->{stderr});
+
+	$session->{stderr} = '';
+	$result->{rows} = $rows =~ s/\n?over\z//r;
+	return $result;
 }
 
 # --- what a backend holds ---------------------------------------------------
