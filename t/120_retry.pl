@@ -26,7 +26,8 @@ use constant {
 
 my $simulator = ForecastSimulator->start;
 my $node      = new_cluster(conf => "jit = off\n");
-my @usual     = (read_timeout => '1s', connect_timeout => '5s', max_response_size => '64kB');
+# Attempts as they are for whoever doesn't say how many.
+my @usual     = (max_attempts => undef, read_timeout => '1s', connect_timeout => '5s', max_response_size => '64kB');
 
 create_server($node, 'forecast', $simulator->url, @usual, max_pool_connections => 64);
 create_server($node, 'once', $simulator->url, @usual, max_attempts => 1);

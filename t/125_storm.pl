@@ -30,7 +30,7 @@ my @timeouts  = (read_timeout => '1s', connect_timeout => '1s');
 
 create_server($node, 'forecast', $simulator->url, @timeouts,
 	max_attempts => 10, max_pool_connections => 32, batch_size => 1000);
-create_server($node, 'usual', $simulator->url, @timeouts);
+create_server($node, 'usual', $simulator->url, @timeouts, max_attempts => undef);
 
 my $session = open_session($node);
 $session->set_query_timer_restart;
@@ -213,7 +213,7 @@ goes_on('hung');
 
 # It takes connections and never reads.
 my $deaf = serve(sub { sleep 600 });
-create_server($node, 'deaf', "http://127.0.0.1:$deaf", @timeouts);
+create_server($node, 'deaf', "http://127.0.0.1:$deaf", @timeouts, max_attempts => undef);
 fails('deaf', status_from('deaf'), '08006', $silent);
 goes_on('deaf');
 

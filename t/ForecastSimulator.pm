@@ -327,7 +327,8 @@ sub new_cluster
 # A server of that name with a mapping for the superuser, and the foreign table
 # "jobs" in a schema of the same name: imported, with shorter names.  Options:
 # any of the server, and key_id, secret and token for the mapping.  Calls are tried
-# once, so that each fault shows, unless max_attempts says otherwise.
+# once, so that each fault shows, unless max_attempts says otherwise (undef: the
+# default).
 sub create_server
 {
 	my ($node, $name, $url, %options) = @_;
@@ -335,7 +336,7 @@ sub create_server
 	my $key_id = delete $options{key_id} // ACCESS_KEY_ID;
 	my $secret = delete $options{secret} // SECRET_ACCESS_KEY;
 	my $token  = delete $options{token};
-	my $extra  = join '', map { ", $_ '$options{$_}'" } sort keys %options;
+	my $extra  = join '', map { ", $_ '$options{$_}'" } grep { defined $options{$_} } sort keys %options;
 	my $session_token = $token ? ", aws_session_token '$token'" : '';
 
 	$node->safe_psql('postgres', <<"EOSQL");
