@@ -105,12 +105,9 @@ sample_list(Sample *sample, bool describe, TupleTableSlot *slot, char **arns,
 		int place = choose_place(sample);
 
 		if (place >= 0 && describe)
-		{
-			const char *arn = cJSON_GetStringValue(
-				forecast_member(item, sample->source->resource->arn_member));
-
-			arns[place] = MemoryContextStrdup(caller, arn ? arn : "");
-		}
+			arns[place] = MemoryContextStrdup(caller,
+											  forecast_item_arn(sample->source->resource,
+																item));
 		else if (place >= 0)
 		{
 			if (rows[place])
@@ -136,7 +133,7 @@ describe_sample(Sample *sample, char **arns, TupleTableSlot *slot, HeapTuple *ro
 	int n = 0;
 
 	for (int i = 0; i < sample->taken; i++)
-		list = lappend(list, pg_any_to_server(arns[i], strlen(arns[i]), PG_UTF8));
+		list = lappend(list, arns[i]);
 	feed = forecast_feed_describe(sample->source, list);
 
 	MemoryContextSwitchTo(sample->scratch);

@@ -133,6 +133,22 @@ next_item(ForecastFeed *feed, cJSON **item)
 	}
 }
 
+/*
+ * The ARN of an item of a list, in the server's encoding, palloc'd or a part of item.
+ */
+const char *
+forecast_item_arn(const ForecastResource *resource, const cJSON *item)
+{
+	const char *arn = cJSON_GetStringValue(
+		cJSON_GetObjectItemCaseSensitive(item, resource->arn_member));
+
+	if (arn == NULL)
+		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+						errmsg("answer to %s has an item without %s", resource->list,
+							   resource->arn_member)));
+	return pg_any_to_server(arn, strlen(arn), PG_UTF8);
+}
+
 /* The next ARN to describe, in the server's encoding. */
 static ForecastProgress
 next_arn(ForecastFeed *feed, const char **arn)
@@ -150,17 +166,7 @@ next_arn(ForecastFeed *feed, const char **arn)
 
 	progress = next_item(feed, &item);
 	if (progress == FORECAST_ROW)
-	{
-		const ForecastResource *resource = feed->source->resource;
-		const char *value = cJSON_GetStringValue(
-			cJSON_GetObjectItemCaseSensitive(item, resource->arn_member));
-
-		if (value == NULL)
-			ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-							errmsg("answer to %s has an item without %s", resource->list,
-								   resource->arn_member)));
-		*arn = pg_any_to_server(value, strlen(value), PG_UTF8);
-	}
+		*arn = forecast_item_arn(feed->source->resource, item);
 	return progress;
 }
 
@@ -213,9 +219,9 @@ next_answer(ForecastFeed *feed, const char **arn, const cJSON **row)
 		if (feed->n == 0)
 			return feed->exhausted ? FORECAST_END : FORECAST_WAIT;
 		answer = feed->awaited[feed->first];
-		*arn = pstrdup(forecast_answer_arn(answer));
 		if (!forecast_answer_ready(answer, feed->source->counters))
 			return FORECAST_WAIT;
+		*arn = pstrdup(forecast_answer_arn(answer));
 
 		feed->first = (feed->first + 1) % feed->size;
 		feed->n--;

@@ -24,6 +24,7 @@ typedef struct ForecastSource
 extern ForecastFeed *forecast_feed_describe(const ForecastSource *source, List *arns);
 extern ForecastFeed *
 forecast_feed_list(const ForecastSource *source, List *requests, bool describe);
+extern const char *forecast_item_arn(const ForecastResource *resource, const cJSON *item);
 extern ForecastProgress
 forecast_feed_next(ForecastFeed *feed, const char **arn, const cJSON **row);
 extern AwsClient *forecast_feed_client(const ForecastFeed *feed);

@@ -120,6 +120,19 @@ foreach my $name (sort keys %echoes)
 	create_server($node, "echo_$name", "http://127.0.0.1:$port", @options);
 }
 
+# One that sends the token back as a member of the right answer.
+my $member = serve(
+	sub {
+		my ($connection) = @_;
+		my $body = encode_json({
+			PredictorBacktestExportJobArn => job_arn('nightly'),
+			Status                        => 'no date: ' . token(read_request($connection))
+		});
+		print $connection "HTTP/1.1 200 OK\r\n\r\n$body";
+	});
+create_server($node, 'echo_member', "http://127.0.0.1:$member", @options);
+$node->safe_psql('postgres', 'ALTER FOREIGN TABLE echo_member.jobs ALTER status TYPE date');
+
 # From here on: what was set up stands in the log with its secrets, as the
 # statements that named them.
 my $log_start = -s $node->logfile;
@@ -169,6 +182,11 @@ foreach my $name (sort keys %echoes)
 	my $result = see(status_from("echo_$name"));
 	ok($result->{sqlstate}, "an echo: $name: an error");
 }
+# A value that its column's type refuses is quoted.
+my $quoted = see(status_from('echo_member'));
+is($quoted->{sqlstate}, '22007', 'an echo in a value: an error of its type');
+like($quoted->{message}, qr/no date: \*{50}/, '... without the token');
+
 my $sent = slurp_file($seen);
 my ($signature) = $sent =~ /Signature=([0-9a-f]{64})/;
 like($sent, qr/\Q$credentials{token}\E/, 'the echo had the session token');

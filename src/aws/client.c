@@ -351,19 +351,35 @@ send_if_due(AwsCall *call, double now)
 		send_attempt(call);
 }
 
+/* What must not be printed of what the last attempt has brought. */
+static AwsSecrets
+secrets_of(const AwsCall *call)
+{
+	const AwsCredentials *keys = &call->credentials->keys;
+
+	return (AwsSecrets){{keys->secret_access_key, keys->session_token, call->signature}};
+}
+
+/* The last response's body, palloc'd, as JSON text if it is that. */
+static char *
+read_text(const AwsCall *call, size_t *len)
+{
+	const char *body = aws_exchange_body(call->exchange, len);
+	char *text = palloc(*len + 1);
+
+	memcpy(text, body, *len + 1);
+	aws_json_replace_nul(text);
+	return text;
+}
+
 /* Reads what went wrong with an attempt. */
 static AwsError *
 read_error(AwsCall *call)
 {
-	const AwsCredentials *keys = &call->credentials->keys;
-	AwsSecrets secrets = {
-		{keys->secret_access_key, keys->session_token, call->signature}};
+	AwsSecrets secrets = secrets_of(call);
 	size_t len;
-	const char *body = aws_exchange_body(call->exchange, &len);
-	char *text = palloc(len + 1);
+	char *text = read_text(call, &len);
 
-	memcpy(text, body, len + 1);
-	aws_json_replace_nul(text);
 	return aws_error_read(&call->question, &secrets, call->exchange, text, len);
 }
 
@@ -605,18 +621,16 @@ const AwsAnswer *
 aws_call_answer(AwsCall *call)
 {
 	AwsAnswer *answer = &call->answer;
+	AwsSecrets secrets = secrets_of(call);
 	size_t len;
-	const char *body;
 	char *text;
 
 	Assert(call->done);
 	if (answer->error)
 		return answer;
 
-	body = aws_exchange_body(call->exchange, &len);
-	text = palloc(len + 1);
-	memcpy(text, body, len + 1);
-	aws_json_replace_nul(text);
+	text = read_text(call, &len);
+	aws_secrets_blot_out(text, &secrets);
 	answer->json = aws_json_parse(text, len);
 	if (cJSON_IsObject(answer->json))
 	{

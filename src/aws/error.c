@@ -20,6 +20,9 @@
 #define MAX_QUOTED_MESSAGE 2000
 #define MAX_QUOTED_BODY    200
 
+/* AWS's secrets are longer. */
+#define MIN_SECRET_LENGTH 16
+
 /* A piece of a secret, in bytes, that gives it away. */
 #define SECRET_PIECE 8
 
@@ -173,6 +176,26 @@ blot_out(char *text, const AwsSecrets *secrets)
 				longest = Max(longest, secret_length(p, secrets->strings[i]));
 		memset(p, '*', longest);
 		p += Max(longest, 1);
+	}
+}
+
+/*
+ * Blots the secrets out of an answer, in place, should a server send them back: a
+ * value may end up in an error of its column's type.  Only the whole of what is no
+ * likely word.
+ */
+void
+aws_secrets_blot_out(char *text, const AwsSecrets *secrets)
+{
+	for (size_t i = 0; i < lengthof(secrets->strings); i++)
+	{
+		const char *secret = secrets->strings[i];
+		size_t len = secret ? strlen(secret) : 0;
+
+		if (len < MIN_SECRET_LENGTH)
+			continue;
+		for (char *p = text; (p = strstr(p, secret)) != NULL; p += len)
+			memset(p, '*', len);
 	}
 }
 

@@ -60,6 +60,7 @@ typedef struct AwsError
 	const char *body;
 } AwsError;
 
+extern void aws_secrets_blot_out(char *text, const AwsSecrets *secrets);
 extern AwsError *
 aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
 			   const AwsExchange *exchange, const char *text, size_t len);
