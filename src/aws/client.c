@@ -38,6 +38,12 @@ typedef struct ClientCredentials
 	AwsSigningKey signing_key;
 } ClientCredentials;
 
+/*
+ * Calls under way, in connections: those that wait for another attempt leave their
+ * connections to others, but there is an end to that.
+ */
+#define CALLS_PER_CONNECTION 4
+
 /* A clock that is off by less, in seconds, is not what makes AWS refuse a request. */
 #define MIN_CLOCK_SKEW 300
 
@@ -52,12 +58,13 @@ struct AwsClient
 	AwsTransport *transport;
 	AwsRetrier retrier;
 	time_t clock_offset; /* of the service's clock, as far as it is known, in seconds */
-	int max_calls;       /* under way */
+	int max_attempts_under_way;
 	void (*observe)(void *arg, const AwsCallReport *report);
 	void *observe_arg;
 
 	dlist_head calls; /* those under way, the oldest first */
 	int ncalls;       /* those */
+	int nattempts;    /* attempts under way: so many of the calls do not wait */
 	int nheld;        /* calls not freed yet */
 	bool released;    /* goes away with its last call */
 };
@@ -79,6 +86,7 @@ struct AwsCall
 	double send_at;        /* when the next attempt is to be sent */
 	AwsExchange *exchange; /* the attempt under way, or the last; NULL: none yet, or
 							* waiting for send_at */
+	bool counted;          /* is it one of client->nattempts? */
 	AwsRetryState retry;
 	time_t clock_offset;  /* that the attempt was signed with */
 	bool clock_corrected; /* once is enough */
@@ -211,7 +219,7 @@ aws_client_create(const AwsService *service, const AwsClientConfig *config)
 
 	client->service = service;
 	client->region = pstrdup(config->region);
-	client->max_calls = config->max_pool_connections;
+	client->max_attempts_under_way = config->max_pool_connections;
 	client->observe = config->observe;
 	client->observe_arg = config->observe_arg;
 	dlist_init(&client->calls);
@@ -336,15 +344,24 @@ send_attempt(AwsCall *call)
 														  .body = call->body,
 														  .body_len = strlen(
 															  call->body)});
+	client->nattempts++;
+	call->counted = true;
 	aws_retry_note_sent(&call->retry, aws_transport_now());
 	MemoryContextSwitchTo(caller);
+}
+
+/* May another attempt be under way? */
+static bool
+has_connection(const AwsClient *client)
+{
+	return client->nattempts < client->max_attempts_under_way;
 }
 
 /* Sends a call whose time has come, unless others have to be let go first. */
 static void
 send_if_due(AwsCall *call, double now)
 {
-	if (call->send_at > now)
+	if (call->send_at > now || !has_connection(call->client))
 		return;
 	call->send_at = aws_retry_take_turn(&call->client->retrier, now);
 	if (call->send_at <= now)
@@ -426,6 +443,14 @@ try_again(AwsCall *call, AwsError *error)
 	return call->send_at >= 0;
 }
 
+/* Its attempt is over. */
+static void
+uncount_attempt(AwsCall *call)
+{
+	call->client->nattempts -= call->counted;
+	call->counted = false;
+}
+
 /* Takes a call off those under way. */
 static void
 leave_client(AwsCall *call)
@@ -461,6 +486,7 @@ finish_attempt(AwsCall *call)
 	AwsExchange *exchange = call->exchange;
 	MemoryContext caller = MemoryContextSwitchTo(call->context);
 
+	uncount_attempt(call);
 	call->answer.received += aws_exchange_received(exchange);
 	if (aws_exchange_outcome(exchange) == AWS_OUTCOME_ANSWERED &&
 		aws_exchange_status(exchange) / 100 == 2)
@@ -517,7 +543,8 @@ calls_due(AwsClient *client)
 
 		if (call->exchange && aws_exchange_outcome(call->exchange) != AWS_OUTCOME_PENDING)
 			return 0;
-		if (call->exchange == NULL && (due < 0 || call->send_at < due))
+		if (call->exchange == NULL && has_connection(client) &&
+			(due < 0 || call->send_at < due))
 			due = call->send_at;
 	}
 	return due;
@@ -532,6 +559,7 @@ free_call(void *arg)
 	AwsCall *call = arg;
 	AwsClient *client = call->client;
 
+	uncount_attempt(call);
 	if (!call->done)
 		leave_client(call);
 	release_credentials(call->credentials);
@@ -649,7 +677,8 @@ aws_call_answer(AwsCall *call)
 bool
 aws_client_has_room(const AwsClient *client)
 {
-	return client->ncalls < client->max_calls;
+	return has_connection(client) &&
+		   client->ncalls < client->max_attempts_under_way * CALLS_PER_CONNECTION;
 }
 
 /*
