@@ -32,18 +32,35 @@ OBJS = \
 	src/table.o \
 	src/value.o \
 	src/whoami.o \
+	src/aws/chain.o \
 	src/aws/client.o \
+	src/aws/config_file.o \
 	src/aws/credentials.o \
 	src/aws/endpoint.o \
 	src/aws/error.o \
 	src/aws/exchange.o \
+	src/aws/fetch.o \
 	src/aws/identity.o \
+	src/aws/ini_file.o \
 	src/aws/json.o \
 	src/aws/pollset.o \
+	src/aws/printable.o \
+	src/aws/process.o \
+	src/aws/provider.o \
+	src/aws/provider_container.o \
+	src/aws/provider_environment.o \
+	src/aws/provider_instance.o \
+	src/aws/provider_process.o \
+	src/aws/provider_profile.o \
+	src/aws/provider_web_identity.o \
 	src/aws/rate_limiter.o \
 	src/aws/retry.o \
+	src/aws/secret.o \
 	src/aws/settings.o \
+	src/aws/shell_words.o \
 	src/aws/sigv4.o \
+	src/aws/sts.o \
+	src/aws/sts_answer.o \
 	src/aws/transport.o \
 	src/aws/user_agent.o \
 	src/aws/waiter.o

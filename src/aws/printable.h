@@ -1,0 +1,10 @@
+/*
+ * printable.h
+ *		Words of others, made fit for a message.
+ */
+#ifndef AWS_PRINTABLE_H
+#define AWS_PRINTABLE_H
+
+extern const char *aws_printable(const char *text);
+
+#endif /* AWS_PRINTABLE_H */
