@@ -119,7 +119,7 @@ my $node;
 		AWS_CONFIG_FILE             => "$folder/config",
 		AWS_EC2_METADATA_DISABLED   => 'true',
 		HTTPS_PROXY                 => "http://127.0.0.1:$proxy_port",
-		$preload ? (LD_PRELOAD => $preload) : ());
+		$preload ? (LD_PRELOAD => join(':', grep { defined } $ENV{LD_PRELOAD}, $preload)) : ());
 	$node = new_cluster();
 }
 
@@ -799,4 +799,66 @@ like(slurp_file($seen), qr/CREATE USER MAPPING FOR alice SERVER keyed/, '... kno
 unlike(slurp_file($seen), qr/$secret|\Q$user{id}\E/, '... and none of their keys');
 
 $_->quit foreach values %session;
+
+# --- A: all the other sources of an identity --------------------------------------
+
+# Whoever hands out credentials here notes that it was asked, and has none.
+my $asked      = "$folder/asked";
+my $asked_port = serve(sub {
+	my ($connection) = @_;
+	append_to_file($asked, scalar <$connection>);
+	while (defined(my $line = <$connection>)) { last if $line =~ /^\r?\n$/; }
+	print $connection "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+});
+append_to_file($asked, '');
+append_to_file("$folder/process", "#!/bin/sh\necho a process >> $asked\n");
+chmod 0755, "$folder/process";
+append_to_file("$folder/config_process", "[default]\ncredential_process = $folder/process\n");
+append_to_file("$folder/config_role",
+	"[default]\nrole_arn = arn:aws:iam::123456789012:role/Reader\ncredential_source = EcsContainer\n");
+append_to_file("$folder/token", 'token');
+
+my $asked_url = "http://127.0.0.1:$asked_port";
+my @sources   = (
+	[ 'a process', AWS_CONFIG_FILE => "$folder/config_process" ],
+	[ 'a container', AWS_CONTAINER_CREDENTIALS_FULL_URI => "$asked_url/container" ],
+	[
+		'a role of the configuration',
+		AWS_CONFIG_FILE                    => "$folder/config_role",
+		AWS_CONTAINER_CREDENTIALS_FULL_URI => "$asked_url/container"
+	],
+	[
+		'web identity',
+		AWS_WEB_IDENTITY_TOKEN_FILE => "$folder/token",
+		AWS_ROLE_ARN                => 'arn:aws:iam::123456789012:role/Reader'
+	],
+	[
+		'instance metadata',
+		AWS_EC2_METADATA_DISABLED         => 'false',
+		AWS_EC2_METADATA_SERVICE_ENDPOINT => "$asked_url/"
+	],
+);
+
+create_world('sourced', "$here, sts_endpoint_url '$asked_url', $quick", CURRENT_USER => '', alice => '');
+
+foreach my $source (@sources)
+{
+	my ($name, %environment) = @$source;
+	local %ENV = (
+		%ENV,
+		AWS_CONFIG_FILE             => '/dev/null',
+		AWS_SHARED_CREDENTIALS_FILE => '/dev/null',
+		AWS_EC2_METADATA_DISABLED   => 'true',
+		%environment);
+
+	$node->restart;
+	$simulator->clear_log;
+	my $before = -s $asked;
+	is(answer('postgres', 'alice', status_of('sourced.jobs')), '2F003', "alice: $name: refused");
+	is(-s $asked, $before, '... and not asked');
+	is($simulator->counters->{requests}, 0, '... no request');
+	answer('postgres', 'postgres', status_of('sourced.jobs'));
+	cmp_ok(-s $asked, '>', $before, "superuser: $name: asked");
+}
+
 done_testing();
