@@ -60,7 +60,8 @@ my $redirect_port = serve(sub {
 	  . "Content-Length: 0\r\nConnection: close\r\n\r\n";
 });
 
-# Names that resolve to addresses that nobody ought to connect to.
+# Names that resolve to addresses that nobody ought to connect to, and one of the
+# service's that leads no further than this machine.
 my $resolver = <<'EOC';
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -73,6 +74,7 @@ static const char *const names[][2] = {
 	{"mapped.example.com", "::ffff:169.254.169.254"},
 	{"linklocal.example.com", "fe80::1"},
 	{"metadata6.example.com", "fd00:ec2::254"},
+	{"forecast.eu-nowhere-1.amazonaws.com", "127.0.0.1"},
 };
 
 int
