@@ -203,7 +203,7 @@ sub sweep
 	} while ($results[-1]{failed});
 
 	cmp_ok($failed, '>', 0, "$what: it was tried");
-	tell($what);
+	show_tally($what);
 	return;
 }
 
@@ -220,11 +220,11 @@ sub gamble
 
 	%tally = ();
 	judge($what, $rows, \@trials, try_all($query, @trials));
-	tell($what);
+	show_tally($what);
 	return;
 }
 
-sub tell
+sub show_tally
 {
 	my ($what) = @_;
 	note("$what: " . join ', ', map { "$_ $tally{$_}" } sort keys %tally);
@@ -326,7 +326,7 @@ SKIP:
 			is(attempt($session, $query)->{rows}, $rows, "$what: the next query succeeds");
 		}
 	}
-	tell('descriptors');
+	show_tally('descriptors');
 	cmp_ok($tally{answered} // 0, '>', 0, 'with some descriptors there are rows');
 	cmp_ok(scalar keys %tally, '>', 1, '... and with fewer there are none');
 	goes_on('descriptors');
