@@ -560,6 +560,8 @@ free_call(void *arg)
 	AwsClient *client = call->client;
 
 	uncount_attempt(call);
+	if (!call->done && call->exchange == NULL)
+		aws_retry_note_given_up(&client->retrier, &call->retry);
 	if (!call->done)
 		leave_client(call);
 	release_credentials(call->credentials);

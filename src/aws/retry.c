@@ -107,6 +107,16 @@ aws_retry_note_answer(AwsRetrier *retrier, AwsRetryState *state, double now)
 	aws_rate_limiter_note_answer(&retrier->limiter, now);
 }
 
+/*
+ * The next attempt will not be made, because nobody waits for it any longer: what it
+ * took from the quota goes back.
+ */
+void
+aws_retry_note_given_up(AwsRetrier *retrier, const AwsRetryState *state)
+{
+	retrier->quota = Min(retrier->quota + state->taken, QUOTA);
+}
+
 /* Seconds to wait before the next attempt, as long as nobody says otherwise. */
 static double
 backoff(const AwsRetryState *state)

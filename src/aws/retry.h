@@ -40,6 +40,7 @@ extern bool aws_retry_mode_by_name(const char *name, AwsRetryMode *mode);
 extern double aws_retry_take_turn(AwsRetrier *retrier, double now);
 extern void aws_retry_note_sent(AwsRetryState *state, double now);
 extern void aws_retry_note_answer(AwsRetrier *retrier, AwsRetryState *state, double now);
+extern void aws_retry_note_given_up(AwsRetrier *retrier, const AwsRetryState *state);
 extern double aws_retry_after_failure(AwsRetrier *retrier, AwsRetryState *state,
 									  AwsError *error, double now);
 

@@ -93,15 +93,6 @@ static const Setting settings[] = {
 	{{"AWS_SDK_UA_APP_ID"}, "sdk_ua_app_id", parse_string, MEMBER(app_id)},
 };
 
-/* An environment variable; NULL if it is not set, or empty. */
-static const char *
-variable(const char *name)
-{
-	const char *value = name ? getenv(name) : NULL;
-
-	return value && *value ? value : NULL;
-}
-
 static void
 store(const Setting *setting, const char *source, const char *value,
 	  AwsClientConfig *config)
@@ -121,7 +112,7 @@ read_setting(const Setting *setting, const AwsProfile *profile, AwsClientConfig 
 
 	for (int i = 0; i < MAX_VARIABLES; i++)
 	{
-		value = variable(setting->variables[i]);
+		value = setting->variables[i] ? aws_config_variable(setting->variables[i]) : NULL;
 		if (value)
 		{
 			store(setting, setting->variables[i], value, config);
@@ -138,7 +129,7 @@ read_setting(const Setting *setting, const AwsProfile *profile, AwsClientConfig 
 static bool
 ignores_endpoints(const AwsProfile *profile)
 {
-	const char *value = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+	const char *value = aws_config_variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
 
 	if (value == NULL)
 		value = aws_profile_value(profile, "ignore_configured_endpoint_urls");
@@ -160,9 +151,9 @@ read_endpoint(const char *service, const AwsProfile *profile, AwsClientConfig *c
 		*p = pg_toupper((unsigned char) *p);
 	own = psprintf("AWS_ENDPOINT_URL_%s", upper);
 
-	if ((value = variable(own)) != NULL)
+	if ((value = aws_config_variable(own)) != NULL)
 		store(&setting, own, value, config);
-	else if ((value = variable("AWS_ENDPOINT_URL")) != NULL)
+	else if ((value = aws_config_variable("AWS_ENDPOINT_URL")) != NULL)
 		store(&setting, "AWS_ENDPOINT_URL", value, config);
 	else if ((value = aws_profile_service_value(profile, service, "endpoint_url")) !=
 				 NULL ||
