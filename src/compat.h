@@ -56,6 +56,15 @@
 	(exec_rt_fetch((plan)->scan.scanrelid, (estate))->checkAsUser)
 #endif
 
+/* 17 can have the lexer in memory of the caller's. */
+#if PG_VERSION_NUM >= 170000
+#define forecast_make_json_lexer(text, len)                                              \
+	makeJsonLexContextCstringLen(NULL, (text), (len), PG_UTF8, true)
+#else
+#define forecast_make_json_lexer(text, len)                                              \
+	makeJsonLexContextCstringLen((text), (len), PG_UTF8, true)
+#endif
+
 /* 16 has one function for the privileges on all kinds of objects. */
 #if PG_VERSION_NUM >= 160000
 #define forecast_server_aclcheck(serverid, roleid)                                       \

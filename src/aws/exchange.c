@@ -124,6 +124,7 @@ on_open_socket(void *arg, curlsocktype purpose pg_attribute_unused(),
 	}
 	/* A socket of ours is no business of the programs that the server starts. */
 	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	exchange->no_socket = fd < 0 && (errno == EMFILE || errno == ENFILE);
 	aws_transport_note_socket(exchange->transport, fd, &address->addr);
 	return fd;
 }
@@ -393,6 +394,8 @@ outcome_of(const AwsExchange *exchange, CURLcode code)
 		return AWS_OUTCOME_TOO_LARGE;
 	if (exchange->out_of_memory)
 		return AWS_OUTCOME_OUT_OF_MEMORY;
+	if (exchange->no_socket && !exchange->connected)
+		return AWS_OUTCOME_NO_SOCKET;
 	if (exchange->forbidden && !exchange->connected)
 		return AWS_OUTCOME_FORBIDDEN;
 	if (code == CURLE_OK && !exchange->head_complete)

@@ -6,7 +6,11 @@
 
 #include "utils/palloc.h"
 
+#include "common/jsonapi.h"
+#include "mb/pg_wchar.h"
+
 #include "aws/json.h"
+#include "compat.h"
 
 /*
  * Replaces each escaped NUL character (\u0000) by U+FFFD, the replacement
@@ -34,10 +38,48 @@ free_tree(void *arg)
 	cJSON_Delete(arg);
 }
 
+/* Is it nested more deeply than cJSON goes along with? */
+static bool
+is_too_deep(const char *text)
+{
+	int depth = 0;
+	bool in_string = false;
+
+	for (const char *p = text; *p; p++)
+	{
+		if (*p == '"')
+			in_string = !in_string;
+		else if (in_string && *p == '\\' && p[1])
+			p++;
+		else if (!in_string && (*p == '{' || *p == '['))
+			depth++;
+		else if (!in_string && (*p == '}' || *p == ']'))
+			depth--;
+		if (depth >= CJSON_NESTING_LIMIT)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * cJSON could not parse it: is that for want of memory?  It does not tell; it is if
+ * PostgreSQL's own parser finds nothing wrong.
+ */
+static bool
+is_valid(const char *text, size_t len)
+{
+	JsonLexContext *lex;
+
+	if (len == 0 || is_too_deep(text))
+		return false;
+	lex = forecast_make_json_lexer(unconstify(char *, text), len);
+	return pg_parse_json(lex, &nullSemAction) == JSON_SUCCESS;
+}
+
 /*
  * Parses len bytes of text, which a NUL byte follows.  Returns NULL if they are
- * not exactly one JSON value, or if there is no memory for it.  The tree is
- * freed with the current memory context; the text is not needed any longer.
+ * not exactly one JSON value.  The tree is freed with the current memory context;
+ * the text is not needed any longer.  Throws out of memory.
  */
 cJSON *
 aws_json_parse(const char *text, size_t len)
@@ -51,6 +93,9 @@ aws_json_parse(const char *text, size_t len)
 
 	/* One byte more, so that cJSON finds the end it is told to insist on. */
 	tree = cJSON_ParseWithLengthOpts(text, len + 1, NULL, true);
+	if (tree == NULL && is_valid(text, len))
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+						errdetail("cJSON could not parse an answer.")));
 	if (tree == NULL)
 		return NULL;
 	cleanup->func = free_tree;

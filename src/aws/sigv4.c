@@ -14,10 +14,12 @@
 #include <time.h>
 #include <openssl/crypto.h>
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
 #include "aws/sigv4.h"
+#include "compat.h"
 
 #define SIGV4_ALGORITHM  "AWS4-HMAC-SHA256"
 #define SIGV4_KEY_PREFIX "AWS4"
@@ -45,6 +47,20 @@ aws_sigv4_datetime(time_t when, char datetime[AWS_DATETIME_SIZE])
 						errmsg("the system clock cannot be written as a signing date")));
 }
 
+/*
+ * Throws.  With algorithms that every OpenSSL has, a lack of memory is what can go
+ * wrong; its own account of that is often of what came after.
+ */
+pg_noreturn static void
+report_openssl(const char *message)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	ERR_clear_error();
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("%s", message),
+					reason ? errdetail("OpenSSL says: %s.", reason) : 0));
+}
+
 static void
 to_hex(const unsigned char *digest, char hex[AWS_SHA256_HEX_LEN + 1])
 {
@@ -68,8 +84,7 @@ sha256_hex(const char *data, size_t len, char hex[AWS_SHA256_HEX_LEN + 1])
 	if (sha256 == NULL)
 		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	if (sha256 == NULL || !EVP_Digest(data, len, digest, NULL, sha256, NULL))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-						errmsg("OpenSSL could not compute a SHA-256 digest")));
+		report_openssl("OpenSSL could not compute a SHA-256 digest");
 	to_hex(digest, hex);
 }
 
@@ -110,8 +125,7 @@ hmac_sha256(const unsigned char *key, size_t key_len, const char *data,
 
 	EVP_MAC_CTX_free(context);
 	if (!ok)
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-						errmsg("OpenSSL could not compute an HMAC-SHA256")));
+		report_openssl("OpenSSL could not compute an HMAC-SHA256");
 }
 
 static char *

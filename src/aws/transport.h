@@ -56,6 +56,7 @@ typedef enum AwsOutcome
 	AWS_OUTCOME_PENDING,
 	AWS_OUTCOME_ANSWERED,    /* a complete HTTP response, of any status */
 	AWS_OUTCOME_FORBIDDEN,   /* no connection: the address is none to talk to */
+	AWS_OUTCOME_NO_SOCKET,   /* no connection: the process has too many files open */
 	AWS_OUTCOME_UNTRUSTED,   /* no connection: the certificate, or ours to check it */
 	AWS_OUTCOME_UNREACHABLE, /* no connection: name, TCP, TLS */
 	AWS_OUTCOME_CONNECT_TIMEOUT,

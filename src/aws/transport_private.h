@@ -68,6 +68,7 @@ struct AwsExchange
 	char *body;           /* malloc'ed, NUL-terminated */
 	size_t body_len;
 	size_t body_size;
+	bool no_socket; /* could none be opened? */
 	bool forbidden; /* was there an address not to be talked to? */
 	bool too_large;
 	bool out_of_memory;
