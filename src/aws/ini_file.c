@@ -51,6 +51,11 @@ static const char *const spaces[] = {" ",
 									 "\xe2\x81\x9f",
 									 "\xe3\x80\x80"};
 
+/* What else than a newline ends a line below an option, for Python. */
+static const char *const line_ends[] = {"\v",           "\f",          "\x1c",
+										"\x1d",         "\x1e",        "\xc2\x85",
+										"\xe2\x80\xa8", "\xe2\x80\xa9"};
+
 /* Where in the file the parser stands. */
 typedef struct Parser
 {
@@ -231,12 +236,25 @@ take_line(Parser *parser, char *line)
 		take_option(parser, text);
 }
 
+/* Makes newlines of what ends lines; white space fills what is left of it. */
+static void
+unify_line_ends(char *text)
+{
+	for (size_t i = 0; i < lengthof(line_ends); i++)
+		for (char *p = text; (p = strstr(p, line_ends[i])) != NULL;)
+		{
+			memset(p, ' ', strlen(line_ends[i]));
+			*p = '\n';
+		}
+}
+
 /* The lines of a value that begins with an empty one are options of their own. */
 static void
 nest_option(const AwsIniFile *file, AwsIniOption *option)
 {
 	char *next = option->value;
 
+	unify_line_ends(next);
 	while (next)
 	{
 		int skipped;
@@ -286,9 +304,9 @@ unify_newlines(char *text)
 
 	for (const char *in = text; *in; in++)
 	{
-		*out++ = *in == '\r' ? '\n' : *in;
-		if (in[0] == '\r' && in[1] == '\n')
-			in++;
+		/* Of "\r\n", the second one is enough. */
+		if (in[0] != '\r' || in[1] != '\n')
+			*out++ = in[0] == '\r' ? '\n' : in[0];
 	}
 	*out = '\0';
 }
