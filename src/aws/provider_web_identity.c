@@ -33,12 +33,13 @@ aws_provider_web_identity(AwsChain *chain, AwsCredentials *credentials)
 	size_t len;
 
 	if (path == NULL || *path == '\0')
-		return aws_refuse(chain, AWS_PROVIDER_WEB_IDENTITY,
-						  "%sprofile \"%s\" has no web_identity_token_file.",
-						  chain->ignores_environment ?
-							  "The " :
-							  "AWS_WEB_IDENTITY_TOKEN_FILE is not set, and ",
-						  aws_printable(chain->profile_name));
+		return aws_refuse(
+			chain, AWS_PROVIDER_WEB_IDENTITY,
+			chain->ignores_environment ?
+				"Profile \"%s\" has no web_identity_token_file." :
+				"AWS_WEB_IDENTITY_TOKEN_FILE is not set, and profile \"%s\" has "
+				"no web_identity_token_file.",
+			aws_printable(chain->profile_name));
 	if (role.arn == NULL || *role.arn == '\0')
 		ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 						errmsg("web identity token without a role"),
