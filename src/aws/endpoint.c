@@ -25,6 +25,7 @@ typedef struct Partition
 
 static const Partition partitions[] = {
 	{"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+	{"us-gov-", "amazonaws.com", "api.aws"},
 	{"eusc-de-", "amazonaws.eu", "api.amazonwebservices.eu"},
 	{"us-iso-", "c2s.ic.gov", "api.aws.ic.gov"},
 	{"us-isob-", "sc2s.sgov.gov", "api.aws.scloud"},
@@ -39,8 +40,8 @@ static const Partition partitions[] = {
  */
 static const struct
 {
-	const char *prefix; /* of the service */
-	const char *region_prefix;
+	const char *prefix;        /* of the service */
+	const char *region_prefix; /* of the partition */
 } plain_is_fips[] = {
 	{"sts", "us-gov-"},
 };
@@ -339,11 +340,11 @@ is_regular_region(const char *region)
 
 /* Does the FIPS endpoint have a name of its own? */
 static bool
-has_fips_name(const char *prefix, const char *region, bool dualstack)
+has_fips_name(const char *prefix, const Partition *partition, bool dualstack)
 {
 	for (size_t i = 0; i < lengthof(plain_is_fips); i++)
 		if (!dualstack && strcmp(plain_is_fips[i].prefix, prefix) == 0 &&
-			has_prefix(region, plain_is_fips[i].region_prefix))
+			strcmp(plain_is_fips[i].region_prefix, partition->region_prefix) == 0)
 			return false;
 	return true;
 }
@@ -359,8 +360,9 @@ aws_endpoint_for_region(AwsEndpoint *endpoint, const char *prefix, const char *r
 	const Partition *partition = partition_of(region);
 
 	endpoint->host = psprintf("%s%s.%s.%s", prefix,
-							  fips && has_fips_name(prefix, region, dualstack) ? "-fips" :
-																				 "",
+							  fips && has_fips_name(prefix, partition, dualstack) ?
+								  "-fips" :
+								  "",
 							  region,
 							  dualstack ? partition->dualstack_dns_suffix :
 										  partition->dns_suffix);
