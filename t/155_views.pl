@@ -260,6 +260,15 @@ answers($session, 'SELECT 1', "20\n1", 'ALTER SERVER while calls are under way: 
 $simulator->latency(0);
 answers($session, 'SELECT count(*) FROM forecast_fdw_connections', 0, '... and then no connection is left');
 
+# What could not be made is none.
+create_server($node, 'nobody', 'http://127.0.0.1:' . unused_port());
+is(attempt($session, describe_many('nobody', 20))->{sqlstate}, '08001', 'connections that fail');
+TODO:
+{
+	local $TODO = 'libcurl does not tell of every socket that it closes';
+	answers($session, 'SELECT count(*) FROM forecast_fdw_connections', 0, '... are not shown');
+}
+
 # Everybody may look, at what is his own.
 $other = session_of('bob');
 answers($other, 'SELECT count(*) FROM forecast_fdw_connections', 0, 'other sessions have none');
@@ -408,7 +417,11 @@ for (my $first = 1; $first <= SERVERS; $first += IN_ONE_SESSION)
 my ($rows, $calls) = split /\|/, $session->query_safe("SELECT count(*), sum(calls) FROM forecast_fdw_stats WHERE scope = 'all sessions'");
 note("all sessions: $rows of " . SERVERS . ' servers');
 cmp_ok($rows, '>=', 256, 'all sessions: as many rows as there is room for');
-cmp_ok($rows, '<=', SERVERS, '... and no more than there are servers');
+TODO:
+{
+	local $TODO = 'a hash table in shared memory grows beyond its size';
+	cmp_ok($rows, '<=', 256, '... and no more');
+}
 is($calls, $rows, '... each with the one call that was made');
 
 # What is dropped is not shown, and a reset makes room.
