@@ -41,6 +41,19 @@ need() {
 		apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# The same, where what is installed would start a service that nobody asked for.
+need_without_service() {
+	local policy=/usr/sbin/policy-rc.d made=
+
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+		as_root chmod +x "$policy"
+		made=yes
+	fi
+	need "$@"
+	[ -z "$made" ] || as_root rm -f "$policy"
+}
+
 # Debian has one version of PostgreSQL; the newest counts where there are more.
 find_postgresql() {
 	local bindir

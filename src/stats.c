@@ -43,7 +43,7 @@ PG_FUNCTION_INFO_V1(forecast_fdw_stats_reset);
 
 /* Error codes that are told apart; the last row is for all others. */
 #define MAX_CODES   16
-#define OTHER_CODES "other"
+#define OTHER_CODES "(other)" /* no code of AWS's looks like it */
 
 typedef struct StatsKey
 {
@@ -143,12 +143,18 @@ get_session_entries(void)
 	return session_entries;
 }
 
-/* The entry of that key, a new one if need be; NULL if there is no room for it. */
+/*
+ * The entry of that key, a new one if need be; NULL if there is no room for it.  A
+ * table in shared memory would take what is others' unless it were counted.
+ */
 static StatsEntry *
 get_entry(HTAB *entries, const StatsKey *key)
 {
+	bool is_full = entries == shared_entries &&
+				   hash_get_num_entries(entries) >= MAX_SHARED_ENTRIES;
 	bool found;
-	StatsEntry *entry = hash_search(entries, key, HASH_ENTER_NULL, &found);
+	StatsEntry *entry = hash_search(entries, key, is_full ? HASH_FIND : HASH_ENTER_NULL,
+									&found);
 
 	if (entry && !found)
 		memset((char *) entry + sizeof(StatsKey), 0,
@@ -256,14 +262,27 @@ may_see(Oid server)
 		   forecast_server_aclcheck(server, GetUserId()) == ACLCHECK_OK;
 }
 
+/* Its server was dropped: gives its place to others. */
+static void
+remove_entry(HTAB *entries, const StatsKey *key)
+{
+	bool is_shared = entries == shared_entries;
+
+	if (is_shared)
+		LWLockAcquire(shared_stats->lock, LW_EXCLUSIVE);
+	hash_search(entries, key, HASH_REMOVE, NULL);
+	if (is_shared)
+		LWLockRelease(shared_stats->lock);
+}
+
 /* The columns of the result, in its order. */
 static void
-put_row(ReturnSetInfo *result, const StatsEntry *entry, const char *scope)
+put_row(ReturnSetInfo *result, const ForeignServer *server, const StatsEntry *entry,
+		const char *scope)
 {
-	ForeignServer *server = GetForeignServerExtended(entry->key.server, FSV_MISSING_OK);
 	Datum values[] = {
 		CStringGetTextDatum(scope),
-		server ? DirectFunctionCall1(namein, CStringGetDatum(server->servername)) : 0,
+		DirectFunctionCall1(namein, CStringGetDatum(server->servername)),
 		CStringGetTextDatum(entry->key.operation),
 		Int64GetDatum(entry->calls),
 		Int64GetDatum(entry->errors),
@@ -279,8 +298,7 @@ put_row(ReturnSetInfo *result, const StatsEntry *entry, const char *scope)
 	};
 	bool nulls[lengthof(values)] = {0};
 
-	/* One that was dropped has no name, and nobody to ask. */
-	if (server && may_see(entry->key.server))
+	if (may_see(entry->key.server))
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -305,12 +323,21 @@ copy_entries(HTAB *entries)
 }
 
 static void
-put_rows(ReturnSetInfo *result, List *entries, const char *scope)
+put_rows(ReturnSetInfo *result, HTAB *entries, List *copies, const char *scope)
 {
 	ListCell *cell;
 
-	foreach(cell, entries)
-		put_row(result, lfirst(cell), scope);
+	foreach(cell, copies)
+	{
+		const StatsEntry *entry = lfirst(cell);
+		ForeignServer *server = GetForeignServerExtended(entry->key.server,
+														 FSV_MISSING_OK);
+
+		if (server)
+			put_row(result, server, entry, scope);
+		else
+			remove_entry(entries, &entry->key);
+	}
 }
 
 /*
@@ -324,13 +351,14 @@ forecast_fdw_stats(PG_FUNCTION_ARGS)
 	List *entries;
 
 	InitMaterializedSRF(fcinfo, 0);
-	put_rows(result, copy_entries(get_session_entries()), "session");
+	put_rows(result, get_session_entries(), copy_entries(get_session_entries()),
+			 "session");
 	if (shared_entries)
 	{
 		LWLockAcquire(shared_stats->lock, LW_SHARED);
 		entries = copy_entries(shared_entries);
 		LWLockRelease(shared_stats->lock);
-		put_rows(result, entries, "all sessions");
+		put_rows(result, shared_entries, entries, "all sessions");
 	}
 	PG_RETURN_NULL();
 }

@@ -401,7 +401,7 @@ my @grammar = (
 	shared('a byte order mark and a comment', "\xef\xbb\xbf# text\n[default]\n" . pair('AAAA')),
 	shared('UTF-8 in a comment', "# Schl\xc3\xbcssel\n[default]\n" . pair('AAAA')),
 	shared('Latin-1 in a comment', "# Schl\xfcssel\n[default]\n" . pair('AAAA')),
-	shared('NUL in a comment', "# \0\n[default]\n" . pair('AAAA')),
+	shared('NUL in a comment', "# \0\n[default]\n" . pair('AAAA'), unusable => 1),
 	shared('NUL in a value', "[default]\naws_access_key_id = $id\naws_secret_access_key = $secret\0x\n", unusable => 1),
 	shared('a form feed', "[default]\f\n\f\n" . pair('AAAA')),
 	shared('Unicode space around a value', "[default]\naws_access_key_id = $id\naws_secret_access_key =\xc2\xa0$secret\xe2\x80\x89\n"),

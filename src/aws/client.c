@@ -40,7 +40,7 @@ typedef struct ClientCredentials
 
 /*
  * Calls under way, in connections: those that wait for another attempt leave their
- * connections to others, but there is an end to that.
+ * connections to others, as long as others are answered.
  */
 #define CALLS_PER_CONNECTION 4
 
@@ -64,6 +64,7 @@ struct AwsClient
 
 	dlist_head calls; /* those under way, the oldest first */
 	int ncalls;       /* those */
+	bool failing;     /* is the last attempt to be made again? */
 	int nattempts;    /* attempts under way: so many of the calls do not wait */
 	int nheld;        /* calls not freed yet */
 	bool released;    /* goes away with its last call */
@@ -279,7 +280,7 @@ aws_client_identity(AwsClient *client)
  * The client's open connections: AwsConnections, palloc'd.
  */
 List *
-aws_client_connections(const AwsClient *client)
+aws_client_connections(AwsClient *client)
 {
 	return aws_transport_connections(client->transport);
 }
@@ -483,6 +484,7 @@ finish_call(AwsCall *call)
 static void
 finish_attempt(AwsCall *call)
 {
+	AwsClient *client = call->client;
 	AwsExchange *exchange = call->exchange;
 	MemoryContext caller = MemoryContextSwitchTo(call->context);
 
@@ -491,14 +493,16 @@ finish_attempt(AwsCall *call)
 	if (aws_exchange_outcome(exchange) == AWS_OUTCOME_ANSWERED &&
 		aws_exchange_status(exchange) / 100 == 2)
 	{
-		aws_retry_note_answer(&call->client->retrier, &call->retry, aws_transport_now());
+		client->failing = false;
+		aws_retry_note_answer(&client->retrier, &call->retry, aws_transport_now());
 		finish_call(call);
 	}
 	else
 	{
 		AwsError *error = read_error(call);
 
-		if (try_again(call, error))
+		client->failing = try_again(call, error);
+		if (client->failing)
 		{
 			aws_exchange_release(exchange);
 			call->exchange = NULL;
@@ -679,8 +683,11 @@ aws_call_answer(AwsCall *call)
 bool
 aws_client_has_room(const AwsClient *client)
 {
-	return has_connection(client) &&
-		   client->ncalls < client->max_attempts_under_way * CALLS_PER_CONNECTION;
+	int max_calls = client->max_attempts_under_way;
+
+	if (!client->failing)
+		max_calls *= CALLS_PER_CONNECTION;
+	return has_connection(client) && client->ncalls < max_calls;
 }
 
 /*

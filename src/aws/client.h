@@ -79,7 +79,7 @@ extern bool aws_client_is_broken(const AwsClient *client);
 extern const char *aws_client_region(const AwsClient *client);
 extern const char *aws_client_endpoint_url(const AwsClient *client);
 extern AwsIdentity *aws_client_identity(AwsClient *client);
-extern List *aws_client_connections(const AwsClient *client);
+extern List *aws_client_connections(AwsClient *client);
 
 extern AwsCall *
 aws_call_start(AwsClient *client, const char *operation, const char *input);

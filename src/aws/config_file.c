@@ -109,7 +109,7 @@ expand_home(const char *path)
 static AwsIniFile *
 read_file(const char *variable, const char *otherwise)
 {
-	const char *path = aws_config_variable(variable);
+	const char *path = getenv(variable); /* as botocore: an empty one is no file */
 
 	return aws_ini_read(expand_home(expand_variables(path ? path : otherwise)));
 }
@@ -196,10 +196,11 @@ aws_config_files_read(const char *profile)
 	files->credentials = read_file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
 	if (profile)
 		profile = pg_server_to_any(profile, strlen(profile), PG_UTF8);
+	/* As botocore: one that is set counts, even an empty one. */
 	if (profile == NULL)
-		profile = aws_config_variable("AWS_DEFAULT_PROFILE");
+		profile = getenv("AWS_DEFAULT_PROFILE");
 	if (profile == NULL)
-		profile = aws_config_variable("AWS_PROFILE");
+		profile = getenv("AWS_PROFILE");
 	files->profile = pstrdup(profile ? profile : DEFAULT_PROFILE);
 
 	if (profile && aws_config_files_profile(files, profile) == NULL)

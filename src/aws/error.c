@@ -58,7 +58,8 @@ find_code(const cJSON *body, const AwsExchange *exchange)
 		code = aws_exchange_header(exchange, "X-Amzn-Errortype");
 	if (code == NULL)
 		code = string_member(body, "code");
-	return code && *code ? bare_code(code) : NULL;
+	code = code ? bare_code(code) : NULL;
+	return code && *code ? code : NULL;
 }
 
 static const char *
@@ -267,6 +268,8 @@ printable(const AwsError *error)
 	"Check aws_secret_access_key of the user mapping, region of the server, and the clock of the database server: AWS allows 5 minutes."
 #define HINT_EXPIRED                                                                     \
 	"Set new aws_access_key_id, aws_secret_access_key and aws_session_token with ALTER USER MAPPING."
+#define HINT_WEB_IDENTITY                                                                \
+	"Check the web identity token, and who the role's trust policy trusts."
 #define HINT_ENDPOINT "Check endpoint_url and region of the server."
 #define HINT_LATER    "Try again later."
 #define HINT_SLOWER                                                                      \
@@ -315,6 +318,14 @@ static const struct
 	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_EXPIRED},
 	{"ExpiredToken", AWS_FAILURE_FINAL, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
 	 HINT_EXPIRED},
+	{"InvalidIdentityToken", AWS_FAILURE_FINAL,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION, HINT_WEB_IDENTITY},
+	{"IDPRejectedClaim", AWS_FAILURE_FINAL, ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	 HINT_WEB_IDENTITY},
+	{"IDPCommunicationError", AWS_FAILURE_TRANSIENT, ERRCODE_SYSTEM_ERROR, HINT_LATER},
+	{"RegionDisabledException", AWS_FAILURE_FINAL,
+	 ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION,
+	 "Activate AWS STS in that region for the account, or name another endpoint by sts_endpoint_url of the server."},
 	{"InvalidNextTokenException", AWS_FAILURE_FINAL, ERRCODE_FDW_ERROR,
 	 "The list could not be read to its end. Run the query again."},
 	{"InvalidInputException", AWS_FAILURE_FINAL, ERRCODE_INVALID_PARAMETER_VALUE, NULL},

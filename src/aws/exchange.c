@@ -30,11 +30,13 @@
 static int
 on_connected(void *arg, char *remote_ip pg_attribute_unused(),
 			 char *local_ip pg_attribute_unused(), int remote_port pg_attribute_unused(),
-			 int local_port pg_attribute_unused())
+			 int local_port)
 {
 	AwsExchange *exchange = arg;
 
+	exchange->sent_again = exchange->connected;
 	exchange->connected = true;
+	exchange->local_port = local_port;
 	exchange->last_progress = aws_transport_now();
 	return CURL_PREREQFUNC_OK;
 }
@@ -160,14 +162,15 @@ wipe_exchange(AwsExchange *exchange)
 
 /*
  * Keeps the handle for the next exchange if this one ended well, so that its
- * options need not be set again.
+ * options need not be set again.  Not one that found a kept connection closed and
+ * sent its request again: libcurl counts that, and gives up at the sixth time.
  */
 static void
 release_handle(AwsExchange *exchange)
 {
 	AwsTransport *transport = exchange->transport;
 
-	if (exchange->outcome != AWS_OUTCOME_ANSWERED ||
+	if (exchange->outcome != AWS_OUTCOME_ANSWERED || exchange->sent_again ||
 		transport->nidle == transport->config.max_connections)
 	{
 		curl_easy_cleanup(exchange->easy);
@@ -235,6 +238,7 @@ set_headers(AwsExchange *exchange, const AwsHeader *headers, int nheaders)
 		char *line = psprintf("%s: %s", headers[i].name, headers[i].value);
 
 		add_header(exchange, line);
+		OPENSSL_cleanse(line, strlen(line));
 		pfree(line);
 	}
 }
@@ -262,8 +266,12 @@ set_common_options(CURL *easy, AwsTransport *transport)
 	/* Only where it was sent, only by the protocols meant, only verified. */
 	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	/* NULL leaves both to the variables of the environment. */
 	if (config->proxy)
+	{
 		SET(easy, CURLOPT_PROXY, config->proxy);
+		SET(easy, CURLOPT_NOPROXY, "");
+	}
 	SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);

@@ -17,14 +17,14 @@
 #define VERSION 1
 
 pg_noreturn static void
-failed(const AwsChain *chain, const char *program, const char *problem,
-	   const char *errors)
+failed(const AwsChain *chain, const char *program, const char *problem)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 					errmsg("credential_process of profile \"%s\" failed",
 						   aws_printable(chain->profile_name)),
-					errdetail("Program \"%s\": %s%s%s", aws_printable(program), problem,
-							  *errors ? " It said: " : "", aws_printable(errors))));
+					errdetail("Program \"%s\": %s", aws_printable(program), problem),
+					errhint("Run it as the database server's user, to see what it says: "
+							"that is not printed here, because it may be secret.")));
 }
 
 /* The command as an array that a NULL ends. */
@@ -85,9 +85,9 @@ aws_provider_process(AwsChain *chain, AwsCredentials *credentials)
 	argv = split_command(chain, command);
 	aws_process_run(argv, TIMEOUT, &result);
 	if (result.problem)
-		failed(chain, argv[0], result.problem, result.errors);
+		failed(chain, argv[0], result.problem);
 	problem = read_output(&result, credentials);
 	if (problem)
-		failed(chain, argv[0], problem, "");
+		failed(chain, argv[0], problem);
 	return true;
 }

@@ -60,7 +60,7 @@ read_keys(AwsChain *chain, const char *provider, const AwsIniFile *file,
 		token = value(chain->profile, "aws_session_token");
 	credentials->access_key_id = unconstify(char *, id);
 	credentials->secret_access_key = unconstify(char *, secret);
-	credentials->session_token = unconstify(char *, token);
+	credentials->session_token = token && *token ? unconstify(char *, token) : NULL;
 	return true;
 }
 

@@ -308,6 +308,8 @@ aws_sigv4_authorization(StringInfo out, const AwsSignableRequest *request,
 
 	aws_sigv4_canonical_request(&canonical_request, &signed_headers, request);
 	aws_sigv4_string_to_sign(&string_to_sign, scope, canonical_request.data);
+	/* The session token is one of its headers. */
+	OPENSSL_cleanse(canonical_request.data, canonical_request.len);
 	aws_sigv4_signing_key(key, credentials->secret_access_key, scope);
 	aws_sigv4_signature(signature, key, string_to_sign.data);
 

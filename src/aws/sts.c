@@ -231,15 +231,6 @@ read_error(const StsCall *call, const AwsExchange *exchange, const AwsStsAnswer 
 	return error;
 }
 
-/* Is it worth another attempt? */
-static bool
-is_transient(const AwsError *error)
-{
-	/* STS could not reach who gave the token out. */
-	return aws_error_is(error, "IDPCommunicationError") ||
-		   aws_error_failure(error) != AWS_FAILURE_FINAL;
-}
-
 /* Was it answered with status 200? */
 static bool
 is_success(const AwsExchange *exchange)
@@ -264,7 +255,7 @@ make_call(StsCall *call, AwsStsAnswer *answer)
 			return;
 		error = read_error(call, exchange, answer, text);
 		error.attempts = attempt;
-		if (attempt == MAX_ATTEMPTS || !is_transient(&error))
+		if (attempt == MAX_ATTEMPTS || aws_error_failure(&error) == AWS_FAILURE_FINAL)
 			aws_error_report(&error);
 		aws_fetch_pause(pg_prng_double(&pg_global_prng_state) *
 						Min(ldexp(1, attempt - 1), MAX_BACKOFF));

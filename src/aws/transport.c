@@ -23,6 +23,7 @@
 #include <arpa/inet.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
@@ -139,6 +140,24 @@ format_address(char text[AWS_ADDRESS_SIZE], const struct sockaddr *address)
 	}
 }
 
+/* The inode of a descriptor, which tells whether it is still the same file; 0: none. */
+static ino_t
+inode_of(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+/* Forgets the sockets that libcurl has closed without a word. */
+static void
+prune_sockets(AwsTransport *transport)
+{
+	for (int i = 0; i < transport->nsockets; i++)
+		if (inode_of(transport->sockets[i].fd) != transport->sockets[i].inode)
+			transport->sockets[i--] = transport->sockets[--transport->nsockets];
+}
+
 /*
  * A socket was opened for a connection to that address.
  */
@@ -146,14 +165,20 @@ void
 aws_transport_note_socket(AwsTransport *transport, curl_socket_t fd,
 						  const struct sockaddr *address)
 {
-	AwsSocket *socket = &transport->sockets[transport->nsockets];
+	AwsSocket *socket;
 
-	if (fd == CURL_SOCKET_BAD || transport->nsockets == transport->max_sockets)
+	if (fd == CURL_SOCKET_BAD)
 		return;
+	aws_transport_forget_socket(transport, fd);
+	if (transport->nsockets == transport->max_sockets)
+		prune_sockets(transport);
+	if (transport->nsockets == transport->max_sockets)
+		return;
+	socket = &transport->sockets[transport->nsockets++];
 	socket->fd = fd;
+	socket->inode = inode_of(fd);
 	socket->opened = GetCurrentTimestamp();
 	format_address(socket->address, address);
-	transport->nsockets++;
 }
 
 /*
@@ -520,20 +545,32 @@ aws_transport_wait(AwsTransport *transport, double callers_due)
 	aws_transport_advance(transport);
 }
 
+/* The port at our end of a connection, 0 if it is none. */
+static int
+local_port_of(curl_socket_t fd)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *) &address, &len) != 0)
+		return 0;
+	return ntohs(address.ss_family == AF_INET6 ?
+					 ((struct sockaddr_in6 *) &address)->sin6_port :
+					 ((struct sockaddr_in *) &address)->sin_port);
+}
+
 /* Does an exchange that is under way use this socket? */
 static bool
-is_active(const AwsTransport *transport, curl_socket_t fd)
+is_active(AwsTransport *transport, curl_socket_t fd)
 {
+	int port = local_port_of(fd);
 	dlist_iter iter;
 
-	dlist_foreach(iter, unconstify(dlist_head *, &transport->exchanges))
+	dlist_foreach(iter, &transport->exchanges)
 	{
 		const AwsExchange *exchange = dlist_container(AwsExchange, node, iter.cur);
-		curl_socket_t active = CURL_SOCKET_BAD;
 
-		if (curl_easy_getinfo(exchange->easy, CURLINFO_ACTIVESOCKET, &active) ==
-				CURLE_OK &&
-			active == fd)
+		if (exchange->connected && exchange->local_port == port)
 			return true;
 	}
 	return false;
@@ -543,10 +580,11 @@ is_active(const AwsTransport *transport, curl_socket_t fd)
  * The connections that are open: AwsConnections, palloc'd.
  */
 List *
-aws_transport_connections(const AwsTransport *transport)
+aws_transport_connections(AwsTransport *transport)
 {
 	List *connections = NIL;
 
+	prune_sockets(transport);
 	for (int i = 0; i < transport->nsockets; i++)
 	{
 		const AwsSocket *socket = &transport->sockets[i];

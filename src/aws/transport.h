@@ -76,7 +76,7 @@ extern AwsExchange *
 aws_transport_send(AwsTransport *transport, const AwsHttpRequest *request);
 extern void aws_transport_wait(AwsTransport *transport, double callers_due);
 extern void aws_transport_advance(AwsTransport *transport);
-extern List *aws_transport_connections(const AwsTransport *transport);
+extern List *aws_transport_connections(AwsTransport *transport);
 extern int aws_transport_pollset(const AwsTransport *transport);
 extern long aws_transport_due(AwsTransport *transport, double callers_due);
 extern void aws_transport_watch(AwsTransport *transport);

@@ -21,6 +21,7 @@
 typedef struct AwsSocket
 {
 	curl_socket_t fd;
+	ino_t inode; /* libcurl does not tell of each one that it closes */
 	TimestampTz opened;
 	char address[AWS_ADDRESS_SIZE]; /* of the peer */
 } AwsSocket;
@@ -62,6 +63,8 @@ struct AwsExchange
 
 	AwsOutcome outcome;
 	bool connected;
+	int local_port;       /* of the connection */
+	bool sent_again;      /* by libcurl, over another one than at first */
 	double last_progress; /* time of the start, the connection, or the last byte */
 	size_t received;      /* bytes of headers and body */
 	bool head_complete;   /* has the empty line after the headers come? */
