@@ -25,13 +25,16 @@ unprivileged() {
 	"${as_user[@]}" "$@"
 }
 
+is_installed() {
+	dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
 # Installs those of the named packages that are missing.
 need() {
 	local package missing=()
 
 	for package in "$@"; do
-		dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null |
-			grep -qx installed || missing+=("$package")
+		is_installed "$package" || missing+=("$package")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
 
@@ -43,15 +46,20 @@ need() {
 
 # The same, where what is installed would start a service that nobody asked for.
 need_without_service() {
-	local policy=/usr/sbin/policy-rc.d made=
+	local policy=/usr/sbin/policy-rc.d status=0
 
-	if [ ! -e "$policy" ]; then
-		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-		as_root chmod +x "$policy"
-		made=yes
+	! is_installed "$1" || return 0
+	if [ -e "$policy" ]; then
+		need "$1"
+		return
 	fi
-	need "$@"
-	[ -z "$made" ] || as_root rm -f "$policy"
+	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+	as_root chmod +x "$policy"
+	trap 'as_root rm -f /usr/sbin/policy-rc.d; exit 1' INT TERM
+	need "$1" || status=$?
+	as_root rm -f "$policy"
+	trap - INT TERM
+	return $status
 }
 
 # Debian has one version of PostgreSQL; the newest counts where there are more.

@@ -4,7 +4,7 @@
  *
  * Only answers of describe calls are kept, never that something does not exist.
  * What is at rest lives for cache_ttl; what is being worked on for a tenth of
- * it.  Any change of a server or user mapping forgets everything.
+ * it.  Any change of a server, a user mapping or a role forgets everything.
  */
 #include "postgres.h"
 
@@ -101,7 +101,7 @@ forecast_cache_flush(void)
 	drop_entries();
 }
 
-/* Syscache callback: a server or a user mapping changed. */
+/* Syscache callback: a server, a user mapping or a role changed. */
 static void
 invalidate_cache(Datum arg pg_attribute_unused(), int cacheid pg_attribute_unused(),
 				 uint32 hash pg_attribute_unused())

@@ -5,9 +5,11 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_authid.h"
 #include "catalog/pg_user_mapping.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
@@ -118,14 +120,21 @@ static AwsClient *
 make_client(UserMapping *user)
 {
 	AwsClientConfig config;
-	AwsClient *client;
+	AwsClient *volatile client = NULL;
 
 	user = GetUserMapping(user->userid, user->serverid);
-	forecast_client_config(&config, GetForeignServer(user->serverid), user);
-	config.observe = forecast_stats_note;
-	config.observe_arg = (void *) (uintptr_t) user->serverid;
-	client = aws_client_create(&forecast_service, &config);
-	forecast_wipe_options(user->options);
+	PG_TRY();
+	{
+		forecast_client_config(&config, GetForeignServer(user->serverid), user);
+		config.observe = forecast_stats_note;
+		config.observe_arg = (void *) (uintptr_t) user->serverid;
+		client = aws_client_create(&forecast_service, &config);
+	}
+	PG_FINALLY();
+	{
+		forecast_wipe_options(user->options);
+	}
+	PG_END_TRY();
 	return client;
 }
 
@@ -164,22 +173,33 @@ forecast_get_client(UserMapping *user)
 
 /* ---- showing them ---- */
 
+/* May the current user see what is connected as that one? */
+static bool
+may_see(Oid userid)
+{
+	return has_privs_of_role(GetUserId(), userid) ||
+		   has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+}
+
 static void
 put_connections(ReturnSetInfo *result, const ClientEntry *entry)
 {
+	/* First: to look names up may find that the client is outdated. */
+	List *connections = aws_client_connections(entry->client);
+	char *url = pstrdup(aws_client_endpoint_url(entry->client));
 	ForeignServer *server = GetForeignServerExtended(entry->serverid, FSV_MISSING_OK);
 	char *user = GetUserNameFromId(entry->key.userid, true);
 	ListCell *cell;
 
-	if (server == NULL || user == NULL)
+	if (server == NULL || user == NULL || !may_see(entry->key.userid))
 		return;
-	foreach(cell, aws_client_connections(entry->client))
+	foreach(cell, connections)
 	{
 		const AwsConnection *connection = lfirst(cell);
 		Datum values[] = {
 			DirectFunctionCall1(namein, CStringGetDatum(server->servername)),
 			DirectFunctionCall1(namein, CStringGetDatum(user)),
-			CStringGetTextDatum(aws_client_endpoint_url(entry->client)),
+			CStringGetTextDatum(url),
 			CStringGetTextDatum(connection->address),
 			CStringGetTextDatum(connection->active ? "active" : "idle"),
 			TimestampTzGetDatum(connection->opened),
@@ -192,7 +212,7 @@ put_connections(ReturnSetInfo *result, const ClientEntry *entry)
 
 /*
  * forecast_fdw_connections() returns setof record: the open connections of this
- * session.
+ * session, as far as they are the current user's or may be seen.
  */
 Datum
 forecast_fdw_connections(PG_FUNCTION_ARGS)

@@ -27,8 +27,8 @@ PG_FUNCTION_INFO_V1(forecast_fdw_validator);
 void _PG_init(void);
 
 /*
- * Called when the library is loaded: by shared_preload_libraries, or at the latest when a query's first foreign
- * table is planned, and so before its joins are.
+ * Called when the library is loaded: by shared_preload_libraries, or at the latest
+ * when a query's first foreign table is planned, and so before its joins are.
  */
 void
 _PG_init(void)

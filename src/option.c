@@ -523,11 +523,21 @@ validate_credentials(List *options)
 			 "aws_access_key_id and aws_secret_access_key go together, and aws_session_token goes with both.")));
 }
 
-/* These say something of a role to assume. */
+/*
+ * These say something of a role to assume.  The role itself takes what the mapping's
+ * user has to sign with; who makes a mapping for a superuser must not choose it.
+ */
 static void
 validate_role(List *options)
 {
 	static const char *const details[] = {"role_session_name", "external_id"};
+
+	if (forecast_option(options, "role_arn") &&
+		!forecast_option(options, "aws_access_key_id") && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set option \"%s\"", "role_arn"),
+				 errhint("Only superusers may set it without aws_access_key_id.")));
 
 	for (size_t i = 0; i < lengthof(details); i++)
 		if (forecast_option(options, details[i]) && !forecast_option(options, "role_arn"))

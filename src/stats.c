@@ -33,7 +33,7 @@ PG_FUNCTION_INFO_V1(forecast_fdw_stats_reset);
 
 #define TRANCHE_NAME "forecast_fdw"
 
-/* Entries in shared memory; what comes when it is full is not counted there. */
+/* Entries in shared memory; when it is full, the one with the fewest calls goes. */
 #define MAX_SHARED_ENTRIES 256
 
 /* Latencies are counted in buckets, each longer than the one before by a quarter of
@@ -143,6 +143,22 @@ get_session_entries(void)
 	return session_entries;
 }
 
+/* Makes room.  Of what was dropped, nobody makes calls any longer. */
+static void
+evict_entry(HTAB *entries)
+{
+	HASH_SEQ_STATUS scan;
+	StatsEntry *entry;
+	StatsEntry *least = NULL;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		if (least == NULL || entry->calls < least->calls)
+			least = entry;
+	if (least)
+		hash_search(entries, &least->key, HASH_REMOVE, NULL);
+}
+
 /*
  * The entry of that key, a new one if need be; NULL if there is no room for it.  A
  * table in shared memory would take what is others' unless it were counted.
@@ -150,11 +166,15 @@ get_session_entries(void)
 static StatsEntry *
 get_entry(HTAB *entries, const StatsKey *key)
 {
-	bool is_full = entries == shared_entries &&
-				   hash_get_num_entries(entries) >= MAX_SHARED_ENTRIES;
 	bool found;
-	StatsEntry *entry = hash_search(entries, key, is_full ? HASH_FIND : HASH_ENTER_NULL,
-									&found);
+	StatsEntry *entry = hash_search(entries, key, HASH_FIND, &found);
+
+	if (entry)
+		return entry;
+	if (entries == shared_entries && hash_get_num_entries(entries) >= MAX_SHARED_ENTRIES)
+		evict_entry(entries);
+	entry = hash_search(entries, key,
+						entries == shared_entries ? HASH_ENTER_NULL : HASH_ENTER, &found);
 
 	if (entry && !found)
 		memset((char *) entry + sizeof(StatsKey), 0,

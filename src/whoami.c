@@ -47,6 +47,7 @@ enum
 typedef struct Whoami
 {
 	UserMapping *user;
+	AwsClient *client; /* NULL: none could be made */
 	Datum values[NCOLUMNS];
 	bool nulls[NCOLUMNS];
 } Whoami;
@@ -105,6 +106,8 @@ ask(Whoami *whoami)
 	AwsIdentity *identity = aws_client_identity(client);
 	const AwsCredentials *credentials;
 
+	aws_client_hold(client);
+	whoami->client = client;
 	set_text(whoami, REGION, aws_client_region(client));
 	set_text(whoami, ENDPOINT_URL, aws_client_endpoint_url(client));
 	credentials = aws_identity_credentials(identity);
@@ -118,8 +121,7 @@ ask(Whoami *whoami)
 static void
 heed_interrupt(ErrorData *error)
 {
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION)
 		ReThrowError(error);
 }
 
@@ -170,6 +172,16 @@ find_server(const char *name)
 	return server;
 }
 
+static bool
+may_use_server_identity(const UserMapping *user)
+{
+	UserMapping *mapping = GetUserMapping(user->userid, user->serverid);
+	bool may = forecast_may_use_server_identity(mapping);
+
+	forecast_wipe_options(mapping->options);
+	return may;
+}
+
 /*
  * forecast_fdw_whoami(server name) returns a row: the provider of the current
  * user's credentials there, what they are and what is wrong with them, and for those
@@ -192,11 +204,10 @@ forecast_fdw_whoami(PG_FUNCTION_ARGS)
 			  DirectFunctionCall1(namein, CStringGetDatum(
 											  GetUserNameFromId(GetUserId(), false))));
 	ask_for_problem(&whoami);
-	if (!whoami.nulls[REGION] &&
-		forecast_may_use_server_identity(GetUserMapping(user->userid, user->serverid)))
+	if (whoami.client && may_use_server_identity(user))
 		set_value(&whoami, PROVIDERS,
-				  refusals_jsonb(aws_identity_refusals(
-					  aws_client_identity(forecast_get_client(user)))));
+				  refusals_jsonb(
+					  aws_identity_refusals(aws_client_identity(whoami.client))));
 	PG_RETURN_DATUM(HeapTupleGetDatum(
 		heap_form_tuple(BlessTupleDesc(desc), whoami.values, whoami.nulls)));
 }

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use JSON::PP;
 use lib $FindBin::RealBin;
 
 use ForecastSimulator qw(:DEFAULT generated_jobs predictor_arn);
@@ -15,9 +16,24 @@ use Time::HiRes qw(sleep);
 
 plan skip_all => 'PostgreSQL refuses to run as root' if $> == 0;
 
+my $running; # a file that is there once the server's own identity is looked for
 my $simulator = ForecastSimulator->start(fixture => generated_jobs(1000, 500));
-my $node      = new_cluster();
+my $node      = slow_identity_cluster();
 my $session   = open_session($node);
+
+# A cluster whose own identity takes two seconds to get.
+sub slow_identity_cluster
+{
+	my $folder  = PostgreSQL::Test::Utils::tempdir();
+	my $printed = encode_json({ Version => 1, AccessKeyId => ACCESS_KEY_ID, SecretAccessKey => SECRET_ACCESS_KEY });
+
+	append_to_file("$folder/credentials.sh", "touch $folder/running\nsleep 2\necho '$printed'\n");
+	append_to_file("$folder/config", "[default]\ncredential_process = sh $folder/credentials.sh\n");
+	local $ENV{AWS_CONFIG_FILE}             = "$folder/config";
+	local $ENV{AWS_SHARED_CREDENTIALS_FILE} = '/nonexistent';
+	$running = "$folder/running";
+	return new_cluster();
+}
 
 # --- time that nobody waits does not count ----------------------------------
 
@@ -122,6 +138,27 @@ sub cpu_seconds
 {
 	my @stat = split / /, (slurp_file("/proc/$session->{backend}/stat") =~ s/^.*\) //sr);
 	return ($stat[11] + $stat[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+# Options change while credentials are fetched.  In an encoding other than UTF-8 the
+# call is converted first, which looks catalogs up, which tells of the change.
+$node->safe_psql('postgres', "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+$node->safe_psql('latin', "
+	CREATE EXTENSION forecast_fdw;
+	CREATE SERVER forecast FOREIGN DATA WRAPPER forecast_fdw OPTIONS (region 'eu-west-1', endpoint_url '" . $simulator->url . "');
+	CREATE USER MAPPING FOR CURRENT_USER SERVER forecast;
+	CREATE FOREIGN TABLE jobs (arn text OPTIONS (field 'PredictorBacktestExportJobArn'), status text)
+	  SERVER forecast OPTIONS (resource 'predictor_backtest_export_jobs')");
+foreach my $function ("status FROM jobs WHERE arn = '" . job_arn('job_1') . "'", "provider FROM forecast_fdw_whoami('forecast')")
+{
+	my $latin = $node->background_psql('latin', on_error_stop => 0);
+	unlink $running;
+	$latin->query_safe("SET client_encoding = 'LATIN1'");
+	begin_query($latin, "SELECT $function");
+	ok(await(sub { -e $running }), 'credentials are fetched');
+	$node->safe_psql('latin', 'ALTER SERVER forecast OPTIONS (' . ($function =~ /^status/ ? 'ADD' : 'SET') . " read_timeout '59s')");
+	like(attempt($latin, '')->{rows}, qr/^(?:ACTIVE|custom-process)$/, 'ALTER SERVER meanwhile: the answer comes');
+	$latin->quit;
 }
 
 # --- rows that change -------------------------------------------------------

@@ -44,9 +44,6 @@ typedef struct ClientCredentials
  */
 #define CALLS_PER_CONNECTION 4
 
-/* A clock that is off by less, in seconds, is not what makes AWS refuse a request. */
-#define MIN_CLOCK_SKEW 300
-
 struct AwsClient
 {
 	MemoryContext context; /* holds this struct and what it points to */
@@ -66,8 +63,8 @@ struct AwsClient
 	int ncalls;       /* those */
 	bool failing;     /* is the last attempt to be made again? */
 	int nattempts;    /* attempts under way: so many of the calls do not wait */
-	int nheld;        /* calls not freed yet */
-	bool released;    /* goes away with its last call */
+	int nheld;        /* so many memory contexts need it */
+	bool released;    /* goes away with the last of them */
 };
 
 struct AwsCall
@@ -235,8 +232,34 @@ aws_client_create(const AwsService *service, const AwsClientConfig *config)
 	return client;
 }
 
+/* Memory context callback. */
+static void
+let_go(void *arg)
+{
+	AwsClient *client = arg;
+
+	client->nheld--;
+	if (client->released && client->nheld == 0)
+		MemoryContextDelete(client->context);
+}
+
 /*
- * Gives the client up: now, or with the last of its calls.  Never throws.
+ * Keeps the client alive as long as the current memory context, even if it is
+ * released.  Callbacks registered there later are called before it goes.
+ */
+void
+aws_client_hold(AwsClient *client)
+{
+	MemoryContextCallback *callback = palloc(sizeof(MemoryContextCallback));
+
+	callback->func = let_go;
+	callback->arg = client;
+	client->nheld++;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+}
+
+/*
+ * Gives the client up: now, or when nobody holds it any longer.  Never throws.
  */
 void
 aws_client_release(AwsClient *client)
@@ -408,13 +431,10 @@ read_error(AwsCall *call)
 static bool
 correct_clock(AwsCall *call, const AwsError *error)
 {
-	time_t offset = error->date - time(NULL);
-
-	if (aws_error_failure(error) != AWS_FAILURE_SKEW || call->clock_corrected ||
-		error->date == 0 || labs(offset - call->clock_offset) < MIN_CLOCK_SKEW)
+	if (call->clock_corrected ||
+		!aws_error_clock_offset(error, call->clock_offset, &call->client->clock_offset))
 		return false;
 	call->clock_corrected = true;
-	call->client->clock_offset = offset;
 	return true;
 }
 
@@ -433,6 +453,8 @@ try_again(AwsCall *call, AwsError *error)
 		call->send_at = now;
 		return true;
 	}
+	if (aws_error_is_of_credentials(error))
+		aws_identity_distrust(call->client->identity);
 	if (failure == AWS_FAILURE_FINAL || failure == AWS_FAILURE_SKEW)
 	{
 		error->attempts = call->retry.attempts;
@@ -569,9 +591,21 @@ free_call(void *arg)
 	if (!call->done)
 		leave_client(call);
 	release_credentials(call->credentials);
-	client->nheld--;
-	if (client->released && client->nheld == 0)
-		MemoryContextDelete(client->context);
+}
+
+/* Puts a call under way. */
+static void
+enter_client(AwsCall *call)
+{
+	AwsClient *client = call->client;
+
+	call->credentials = client->credentials;
+	call->credentials->users++;
+	client->ncalls++;
+	dlist_push_tail(&client->calls, &call->node);
+	call->cleanup.func = free_call;
+	call->cleanup.arg = call;
+	MemoryContextRegisterResetCallback(call->context, &call->cleanup);
 }
 
 /* A random UUID, by which AWS knows the attempts of a call for one. */
@@ -590,9 +624,13 @@ make_invocation_id(void)
 AwsCall *
 aws_call_start(AwsClient *client, const char *operation, const char *input)
 {
-	AwsCall *call = palloc0(sizeof(AwsCall));
+	AwsCall *call;
 
+	/* Whatever looks a catalog up may find that options have changed. */
+	aws_client_hold(client);
 	refresh_credentials(client);
+
+	call = palloc0(sizeof(AwsCall));
 	call->client = client;
 	call->context = CurrentMemoryContext;
 	call->question.service = client->service->title;
@@ -603,16 +641,7 @@ aws_call_start(AwsClient *client, const char *operation, const char *input)
 	call->body = pg_server_to_any(call->question.input, strlen(input), PG_UTF8);
 	call->invocation_id = make_invocation_id();
 
-	/* Registered first, so called last: after the exchange's own. */
-	call->credentials = client->credentials;
-	call->credentials->users++;
-	client->nheld++;
-	client->ncalls++;
-	dlist_push_tail(&client->calls, &call->node);
-	call->cleanup.func = free_call;
-	call->cleanup.arg = call;
-	MemoryContextRegisterResetCallback(call->context, &call->cleanup);
-
+	enter_client(call);
 	call->started = call->send_at = aws_transport_now();
 	send_if_due(call, call->started);
 	return call;

@@ -50,7 +50,7 @@ typedef struct AwsClientConfig
 	AwsRetryMode retry_mode;
 	int max_attempts; /* of a call */
 
-	/* Called when a call is over; must not throw.  NULL: nobody wants to know. */
+	/* Called when a call is over.  NULL: nobody wants to know. */
 	void (*observe)(void *arg, const AwsCallReport *report);
 	void *observe_arg;
 } AwsClientConfig;
@@ -73,6 +73,7 @@ typedef struct AwsAnswer
 
 extern AwsClient *
 aws_client_create(const AwsService *service, const AwsClientConfig *config);
+extern void aws_client_hold(AwsClient *client);
 extern void aws_client_release(AwsClient *client);
 extern bool aws_client_is_broken(const AwsClient *client);
 

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include <time.h>
 #include <curl/curl.h>
 
 #include "mb/pg_wchar.h"
@@ -81,9 +82,11 @@ number_header(const AwsExchange *exchange, const char *name)
 	return value && end > value && *end == '\0' && number >= 0 ? number : -1;
 }
 
-/* When the response was made, by the clock of who made it. */
-static time_t
-find_date(const AwsExchange *exchange)
+/*
+ * When a response was made, by the clock of who made it; 0 if it does not say.
+ */
+time_t
+aws_response_date(const AwsExchange *exchange)
 {
 	const char *date = aws_exchange_header(exchange, "Date");
 	time_t when = date ? curl_getdate(date, NULL) : 0;
@@ -126,7 +129,7 @@ aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
 	error->amz_retry_after = number_header(exchange, "x-amz-retry-after");
 	if (error->amz_retry_after > 0)
 		error->amz_retry_after /= 1000; /* it is in milliseconds */
-	error->date = find_date(exchange);
+	error->date = aws_response_date(exchange);
 	return error;
 }
 
@@ -263,11 +266,12 @@ printable(const AwsError *error)
 
 /* ---- what errors mean ---- */
 
-#define HINT_KEY "Check aws_access_key_id and aws_session_token of the user mapping."
+#define HINT_KEY                                                                         \
+	"Check the AWS credentials: forecast_fdw_whoami() tells where they come from."
 #define HINT_SIGNATURE                                                                   \
-	"Check aws_secret_access_key of the user mapping, region of the server, and the clock of the database server: AWS allows 5 minutes."
+	"Check the secret access key, region of the server, and the clock of the database server: AWS allows 5 minutes. forecast_fdw_whoami() tells where the key comes from."
 #define HINT_EXPIRED                                                                     \
-	"Set new aws_access_key_id, aws_secret_access_key and aws_session_token with ALTER USER MAPPING."
+	"Renew the AWS credentials: those of a user mapping with ALTER USER MAPPING. forecast_fdw_whoami() tells where they come from."
 #define HINT_WEB_IDENTITY                                                                \
 	"Check the web identity token, and who the role's trust policy trusts."
 #define HINT_ENDPOINT "Check endpoint_url and region of the server."
@@ -452,6 +456,25 @@ aws_error_failure(const AwsError *error)
 	return AWS_FAILURE_FINAL;
 }
 
+/* A clock that is off by less, in seconds, is not what makes AWS refuse a request. */
+#define MIN_CLOCK_SKEW 300
+
+/*
+ * Is the error due to a clock that is off?  Then *offset becomes the offset of the
+ * service's clock, in seconds; the attempt was signed with the offset used.
+ */
+bool
+aws_error_clock_offset(const AwsError *error, time_t used, time_t *offset)
+{
+	time_t found = error->date - time(NULL);
+
+	if (aws_error_failure(error) != AWS_FAILURE_SKEW || error->date == 0 ||
+		labs(found - used) < MIN_CLOCK_SKEW)
+		return false;
+	*offset = found;
+	return true;
+}
+
 /* Of a label, in bytes. */
 #define MAX_LABEL 63
 
@@ -467,6 +490,19 @@ aws_error_label(const AwsError *error)
 	if (error->code)
 		return quotable(error->code, MAX_LABEL, &error->secrets);
 	return psprintf("HTTP %ld", error->status);
+}
+
+/*
+ * Is it the credentials that AWS does not accept?
+ */
+bool
+aws_error_is_of_credentials(const AwsError *error)
+{
+	for (size_t i = 0; i < lengthof(codes); i++)
+		if (codes[i].sqlstate == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION &&
+			aws_error_is(error, codes[i].code))
+			return true;
+	return false;
 }
 
 /* ---- reporting it ---- */

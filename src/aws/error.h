@@ -64,7 +64,10 @@ extern void aws_secrets_blot_out(char *text, const AwsSecrets *secrets);
 extern AwsError *
 aws_error_read(const AwsQuestion *question, const AwsSecrets *secrets,
 			   const AwsExchange *exchange, const char *text, size_t len);
+extern time_t aws_response_date(const AwsExchange *exchange);
 extern AwsFailure aws_error_failure(const AwsError *error);
+extern bool aws_error_clock_offset(const AwsError *error, time_t used, time_t *offset);
+extern bool aws_error_is_of_credentials(const AwsError *error);
 extern const char *aws_error_label(const AwsError *error);
 extern bool aws_error_is(const AwsError *error, const char *code);
 pg_noreturn extern void aws_error_report(const AwsError *error);

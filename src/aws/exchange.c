@@ -235,10 +235,13 @@ set_headers(AwsExchange *exchange, const AwsHeader *headers, int nheaders)
 
 	for (int i = 0; i < nheaders; i++)
 	{
-		char *line = psprintf("%s: %s", headers[i].name, headers[i].value);
+		/* Not by psprintf(), which leaves behind what it tried first. */
+		size_t size = strlen(headers[i].name) + strlen(headers[i].value) + sizeof(": ");
+		char *line = palloc(size);
 
+		snprintf(line, size, "%s: %s", headers[i].name, headers[i].value);
 		add_header(exchange, line);
-		OPENSSL_cleanse(line, strlen(line));
+		OPENSSL_cleanse(line, size);
 		pfree(line);
 	}
 }

@@ -47,6 +47,7 @@ struct AwsIdentity
 	MemoryContext context; /* holds this struct and what it points to */
 	AwsIdentityConfig config;
 	Finding *finding;       /* the last; NULL: not yet */
+	bool distrusted;        /* does AWS not accept what was found? */
 	TimestampTz keep_until; /* no search before, as long as credentials are valid */
 };
 
@@ -322,7 +323,7 @@ aws_identity_credentials(AwsIdentity *identity)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	const Finding *finding = identity->finding;
-	bool found = finding && finding->provider;
+	bool found = finding && finding->provider && !identity->distrusted;
 
 	if (found && lasts(&finding->credentials, now, ADVISORY_REFRESH))
 		return &finding->credentials;
@@ -334,10 +335,21 @@ aws_identity_credentials(AwsIdentity *identity)
 		try_refresh(identity);
 	else
 		refresh(identity);
+	identity->distrusted = false;
 	if (identity->keep_until == 0)
 		identity->keep_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 														   PAUSE_AFTER_SUCCESS * 1000);
 	return &identity->finding->credentials;
+}
+
+/*
+ * AWS does not accept the credentials: they are looked for anew when they are needed
+ * next.  Who keeps them in a file, or prints them, may have replaced them.
+ */
+void
+aws_identity_distrust(AwsIdentity *identity)
+{
+	identity->distrusted = true;
 }
 
 /*

@@ -41,6 +41,7 @@ typedef struct AwsIdentity AwsIdentity;
 
 extern AwsIdentity *aws_identity_create(const AwsIdentityConfig *config);
 extern const AwsCredentials *aws_identity_credentials(AwsIdentity *identity);
+extern void aws_identity_distrust(AwsIdentity *identity);
 extern const char *aws_identity_provider(const AwsIdentity *identity);
 extern List *aws_identity_refusals(const AwsIdentity *identity);
 

@@ -36,6 +36,10 @@
 /* Between two looks at whether it has ended, in seconds. */
 #define EXIT_POLL 0.01
 
+/* How often it is looked for after it was killed, and microseconds in between. */
+#define KILL_POLLS 50
+#define KILL_POLL  1000
+
 extern char **environ;
 
 /* One of its outputs. */
@@ -66,18 +70,26 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Memory context callback: kills what still runs, and waits for its end. */
+/*
+ * Kills what still runs.  One that has become another user's cannot be killed: it is
+ * not waited for, and its entry in the process table goes with the backend.
+ */
+static void
+kill_process(pid_t pid)
+{
+	kill(-pid, SIGKILL);
+	for (int i = 0; i < KILL_POLLS && waitpid(pid, NULL, WNOHANG) == 0; i++)
+		pg_usleep(KILL_POLL);
+}
+
+/* Memory context callback. */
 static void
 end_process(void *arg)
 {
 	Process *process = arg;
 
 	if (process->pid > 0)
-	{
-		kill(-process->pid, SIGKILL);
-		while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+		kill_process(process->pid);
 	for (size_t i = 0; i < lengthof(process->outputs); i++)
 	{
 		close_fd(&process->outputs[i].fd);

@@ -189,6 +189,7 @@ append_canonical_headers(StringInfo out, StringInfo signed_headers,
 		if (i > 0 && strcmp(sorted[i].name, sorted[i - 1].name) == 0)
 		{
 			appendStringInfo(out, ",%s", sorted[i].value);
+			aws_wipe(sorted[i].value);
 			continue;
 		}
 		if (i > 0)
@@ -197,9 +198,23 @@ append_canonical_headers(StringInfo out, StringInfo signed_headers,
 			appendStringInfoChar(signed_headers, ';');
 		}
 		appendStringInfo(out, "%s:%s", sorted[i].name, sorted[i].value);
+		aws_wipe(sorted[i].value); /* it may be the session token */
 		appendStringInfoString(signed_headers, sorted[i].name);
 	}
 	appendStringInfoChar(out, '\n');
+}
+
+/* At most so many bytes. */
+static int
+canonical_size(const AwsSignableRequest *request)
+{
+	int size = strlen(request->method) + strlen(request->path) + strlen(request->query) +
+			   AWS_SHA256_HEX_LEN + sizeof("\n\n\n\n\n\n");
+
+	for (int i = 0; i < request->nheaders; i++)
+		size += 2 * strlen(request->headers[i].name) + strlen(request->headers[i].value) +
+				sizeof(":\n;");
+	return size;
 }
 
 /*
@@ -214,6 +229,8 @@ aws_sigv4_canonical_request(StringInfo out, StringInfo signed_headers,
 
 	sha256_hex(request->body, request->body_len, body_hash);
 
+	/* One that grew would leave parts of the session token behind. */
+	enlargeStringInfo(out, canonical_size(request));
 	appendStringInfo(out, "%s\n%s\n%s\n", request->method, request->path, request->query);
 	append_canonical_headers(out, signed_headers, request->headers, request->nheaders);
 	appendStringInfo(out, "\n%s\n%s", signed_headers->data, body_hash);

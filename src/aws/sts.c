@@ -47,6 +47,8 @@ typedef struct StsCall
 	StringInfoData body;
 	char signature[AWS_SHA256_HEX_LEN + 1];
 	AwsTransport *transport;
+	time_t clock_offset;  /* of the service's clock, as far as it is known */
+	bool clock_corrected; /* once is enough */
 } StsCall;
 
 /* ---- where it is ---- */
@@ -165,7 +167,7 @@ sign(StsCall *call, AwsHeader *headers, int *nheaders)
 								  .body_len = call->body.len};
 	StringInfoData authorization;
 
-	aws_sigv4_datetime(time(NULL), scope.datetime);
+	aws_sigv4_datetime(time(NULL) + call->clock_offset, scope.datetime);
 	headers[(*nheaders)++] = (AwsHeader){"X-Amz-Date", pstrdup(scope.datetime)};
 	if (source->session_token)
 		headers[(*nheaders)++] = (AwsHeader){"X-Amz-Security-Token",
@@ -198,6 +200,14 @@ send_attempt(StsCall *call)
 
 /* ---- the answer ---- */
 
+/* Was it answered with what should be credentials? */
+static bool
+is_success(const AwsExchange *exchange)
+{
+	return aws_exchange_outcome(exchange) == AWS_OUTCOME_ANSWERED &&
+		   aws_exchange_status(exchange) / 100 == 2;
+}
+
 /* A failed attempt, for those who know errors. */
 static AwsError
 read_error(const StsCall *call, const AwsExchange *exchange, const AwsStsAnswer *answer,
@@ -227,16 +237,28 @@ read_error(const StsCall *call, const AwsExchange *exchange, const AwsStsAnswer 
 	error.message = answer->message;
 	error.content_type = aws_exchange_header(exchange, "Content-Type");
 	error.location = aws_exchange_header(exchange, "Location");
-	error.body = text;
+	error.body = is_success(exchange) ? "" : text; /* that would be credentials */
+	error.date = aws_response_date(exchange);
 	return error;
 }
 
-/* Was it answered with status 200? */
 static bool
-is_success(const AwsExchange *exchange)
+is_transient(const AwsError *error)
 {
-	return aws_exchange_outcome(exchange) == AWS_OUTCOME_ANSWERED &&
-		   aws_exchange_status(exchange) == 200;
+	AwsFailure failure = aws_error_failure(error);
+
+	return failure != AWS_FAILURE_FINAL && failure != AWS_FAILURE_SKEW;
+}
+
+/* Was it the clock, and does the answer tell the right time? */
+static bool
+correct_clock(StsCall *call, const AwsError *error)
+{
+	if (call->clock_corrected ||
+		!aws_error_clock_offset(error, call->clock_offset, &call->clock_offset))
+		return false;
+	call->clock_corrected = true;
+	return true;
 }
 
 /* Makes attempts until one is answered, or throws. */
@@ -255,7 +277,9 @@ make_call(StsCall *call, AwsStsAnswer *answer)
 			return;
 		error = read_error(call, exchange, answer, text);
 		error.attempts = attempt;
-		if (attempt == MAX_ATTEMPTS || aws_error_failure(&error) == AWS_FAILURE_FINAL)
+		if (correct_clock(call, &error))
+			continue;
+		if (attempt >= MAX_ATTEMPTS || !is_transient(&error))
 			aws_error_report(&error);
 		aws_fetch_pause(pg_prng_double(&pg_global_prng_state) *
 						Min(ldexp(1, attempt - 1), MAX_BACKOFF));

@@ -45,6 +45,7 @@ typedef struct Reader
 	char names[MAX_DEPTH][NAME_SIZE];
 	int depth;     /* of the elements that are open */
 	char *end;     /* of the texts so far */
+	char *limit;   /* of the room for them */
 	bool in_field; /* is text wanted? */
 } Reader;
 
@@ -94,13 +95,22 @@ reallocate(void *data, size_t size)
 
 /* ---- callbacks from expat: they never throw and never palloc ---- */
 
+/* The text of an element ends with it, or where one inside begins. */
+static void
+end_field(Reader *reader)
+{
+	if (reader->in_field)
+		*reader->end++ = '\0';
+	reader->in_field = false;
+}
+
 static void
 on_start(void *arg, const char *name, const char **attributes pg_attribute_unused())
 {
 	Reader *reader = arg;
 	const char *parent = "";
 
-	reader->in_field = false;
+	end_field(reader);
 	if (reader->depth > 0 && reader->depth <= MAX_DEPTH)
 		parent = reader->names[reader->depth - 1];
 	for (size_t i = 0; i < lengthof(elements); i++)
@@ -124,9 +134,7 @@ on_end(void *arg, const char *name pg_attribute_unused())
 	Reader *reader = arg;
 
 	reader->depth--;
-	if (reader->in_field)
-		*reader->end++ = '\0';
-	reader->in_field = false;
+	end_field(reader);
 }
 
 static void
@@ -136,6 +144,11 @@ on_text(void *arg, const char *text, int len)
 
 	if (!reader->in_field)
 		return;
+	if (reader->limit - reader->end < len + (int) lengthof(elements))
+	{
+		XML_StopParser(reader->parser, XML_FALSE);
+		return;
+	}
 	memcpy(reader->end, text, len);
 	reader->end += len;
 }
@@ -184,12 +197,16 @@ create_parser(void)
 void
 aws_sts_read_answer(AwsStsAnswer *answer, const char *xml, size_t len)
 {
-	/* Texts are never longer than what they are written as; each has an end. */
+	/*
+	 * In UTF-8, and that is what AWS sends, texts are never longer than what they are
+	 * written as; each has an end.
+	 */
 	size_t size = len + lengthof(elements) + 1;
-	Reader reader = {.answer = answer, .end = palloc0(size)};
+	char *texts = palloc0(size);
+	Reader reader = {.answer = answer, .end = texts, .limit = texts + size};
 
 	memset(answer, 0, sizeof(*answer));
-	aws_secret_wipe_later(reader.end, size);
+	aws_secret_wipe_later(texts, size);
 	reader.parser = create_parser();
 	XML_SetUserData(reader.parser, &reader);
 	XML_SetElementHandler(reader.parser, on_start, on_end);
