@@ -31,6 +31,7 @@ SET ROLE regress_forecast_plain;
 SELECT count(*) FROM forecast_fdw_stats;
 SELECT forecast_fdw_stats_reset();
 SELECT forecast_fdw_whoami('forecast');
+SELECT count(*) FROM forecast_fdw_connections;
 RESET ROLE;
 
 SELECT forecast_fdw_stats_reset();

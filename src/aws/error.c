@@ -242,6 +242,9 @@ describe_response(const AwsError *error)
 	if (error->location)
 		return psprintf("It redirects to \"%s\"; redirects are not followed.",
 						quotable(error->location, MAX_QUOTED_BODY, secrets));
+	if (error->body == NULL)
+		return psprintf("Its content type is %s; what it says is not printed.",
+						type ? type : "not given");
 	if (*error->body == '\0')
 		return "Its body is empty.";
 	return psprintf("Its content type is %s, its body starts with: %s",

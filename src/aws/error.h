@@ -57,7 +57,7 @@ typedef struct AwsError
 	/* Of a response that is not AWS's: */
 	const char *content_type; /* NULL without one */
 	const char *location;     /* NULL unless it redirects */
-	const char *body;
+	const char *body;         /* NULL: not to be printed */
 } AwsError;
 
 extern void aws_secrets_blot_out(char *text, const AwsSecrets *secrets);

@@ -208,10 +208,9 @@ is_success(const AwsExchange *exchange)
 		   aws_exchange_status(exchange) / 100 == 2;
 }
 
-/* A failed attempt, for those who know errors. */
+/* A failed attempt, for those who know errors; its body may have credentials. */
 static AwsError
-read_error(const StsCall *call, const AwsExchange *exchange, const AwsStsAnswer *answer,
-		   const char *text)
+read_error(const StsCall *call, const AwsExchange *exchange, const AwsStsAnswer *answer)
 {
 	const AwsCredentials *source = call->source;
 	AwsError error = {.question = {.service = "AWS STS",
@@ -237,7 +236,6 @@ read_error(const StsCall *call, const AwsExchange *exchange, const AwsStsAnswer 
 	error.message = answer->message;
 	error.content_type = aws_exchange_header(exchange, "Content-Type");
 	error.location = aws_exchange_header(exchange, "Location");
-	error.body = is_success(exchange) ? "" : text; /* that would be credentials */
 	error.date = aws_response_date(exchange);
 	return error;
 }
@@ -275,7 +273,7 @@ make_call(StsCall *call, AwsStsAnswer *answer)
 		aws_sts_read_answer(answer, text, len);
 		if (is_success(exchange))
 			return;
-		error = read_error(call, exchange, answer, text);
+		error = read_error(call, exchange, answer);
 		error.attempts = attempt;
 		if (correct_clock(call, &error))
 			continue;
