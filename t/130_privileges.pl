@@ -485,6 +485,8 @@ my @mappings = (
 	[ 'alice', 'keys of her own', map_user('alice', 'hers', $keys), $ok ],
 	[ 'alice', 'keys and a role of AWS',
 		map_user('alice', 'hers', "$keys, $assume, role_session_name 'alice', external_id 'x'"), $ok ],
+	[ 'alice', 'a role of AWS without keys', map_user('alice', 'hers', $assume), refused('denied') ],
+	[ 'alice', '... for others', map_user('PUBLIC', 'hers', $assume), refused('denied') ],
 	[ 'alice', "credentials_required 'true'",
 		map_user('alice', 'hers', "$keys, credentials_required 'true'"), $ok ],
 	[ 'alice', "credentials_required 'false'", map_user('alice', 'hers', $freed), refused('denied') ],

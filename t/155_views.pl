@@ -78,26 +78,12 @@ sub session_of
 	return open_session($node, extra_params => [ '-U', $role ]);
 }
 
-sub let_use
-{
-	my ($role, $server) = @_;
-	my ($key_id, $secret) = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
-	$node->safe_psql('postgres', <<"EOSQL");
-GRANT USAGE ON FOREIGN SERVER $server TO $role;
-GRANT USAGE ON SCHEMA $server TO $role;
-GRANT SELECT ON $server.jobs TO $role;
-CREATE USER MAPPING FOR $role SERVER $server
-  OPTIONS (aws_access_key_id '$key_id', aws_secret_access_key '$secret');
-EOSQL
-	return;
-}
-
 # --- the session's statistics --------------------------------------------------
 
 create_server($node, 'one', $simulator->url);
 create_server($node, 'two', $simulator->url);
 $node->safe_psql('postgres', 'CREATE ROLE ann LOGIN; CREATE ROLE bob LOGIN');
-let_use('ann', 'one');
+let_use($node, 'ann', 'one');
 
 my $session = open_session($node);
 is(stats($session, 'session'), '', 'nothing is asked: nothing is counted');
@@ -426,7 +412,7 @@ is(stats($session, 'all sessions'), 'one|' . DESCRIBE . '|1|0', '... is counted'
 $node->safe_psql('postgres', "
 	CREATE ROLE boss LOGIN SUPERUSER;
 	CREATE SERVER nameless FOREIGN DATA WRAPPER forecast_fdw OPTIONS (endpoint_url '" . $simulator->url . "')");
-let_use('boss', 'one');
+let_use($node, 'boss', 'one');
 answers($session, describe('two'), 'ACTIVE', 'somebody asks another server');
 $node->safe_psql('postgres', "
 	GRANT USAGE ON FOREIGN SERVER nameless TO boss;

@@ -28,7 +28,7 @@ use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
   ACCESS_KEY_ID SECRET_ACCESS_KEY
-  attempt await begin_query create_server job_arn new_cluster open_session
+  attempt await begin_query create_server job_arn let_use new_cluster open_session
   serve unused_port
 );
 our @EXPORT_OK = qw(
@@ -349,6 +349,21 @@ IMPORT FOREIGN SCHEMA forecast FROM SERVER $name INTO $name;
 ALTER FOREIGN TABLE $name.predictor_backtest_export_jobs RENAME TO jobs;
 ALTER FOREIGN TABLE $name.jobs RENAME COLUMN predictor_backtest_export_job_arn TO arn;
 ALTER FOREIGN TABLE $name.jobs RENAME COLUMN predictor_backtest_export_job_name TO name;
+EOSQL
+	return;
+}
+
+# Lets a role use a server of create_server(), by keys of its own.
+sub let_use
+{
+	my ($node, $role, $server) = @_;
+	my ($key_id, $secret) = (ACCESS_KEY_ID, SECRET_ACCESS_KEY);
+	$node->safe_psql('postgres', <<"EOSQL");
+GRANT USAGE ON FOREIGN SERVER $server TO $role;
+GRANT USAGE ON SCHEMA $server TO $role;
+GRANT SELECT ON $server.jobs TO $role;
+CREATE USER MAPPING FOR $role SERVER $server
+  OPTIONS (aws_access_key_id '$key_id', aws_secret_access_key '$secret');
 EOSQL
 	return;
 }
