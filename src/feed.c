@@ -219,9 +219,10 @@ next_answer(ForecastFeed *feed, const char **arn, const cJSON **row)
 		if (feed->n == 0)
 			return feed->exhausted ? FORECAST_END : FORECAST_WAIT;
 		answer = feed->awaited[feed->first];
+		*arn = forecast_answer_arn(answer);
 		if (!forecast_answer_ready(answer, feed->source->counters))
 			return FORECAST_WAIT;
-		*arn = pstrdup(forecast_answer_arn(answer));
+		*arn = pstrdup(*arn); /* an answer that was read may be forgotten */
 
 		feed->first = (feed->first + 1) % feed->size;
 		feed->n--;
