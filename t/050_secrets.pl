@@ -202,10 +202,10 @@ begin_query($session, status_from('forecast'));
 ok( await(sub {
 		my $activity = $node->safe_psql('postgres',
 			"SELECT a FROM pg_stat_activity a WHERE pid = $session->{backend} AND wait_event_type = 'Extension'");
-		$printed .= $activity;
+		$printed .= $activity . slurp_file("/proc/$session->{backend}/cmdline");
 		return $activity ne '';
 	}),
-	'pg_stat_activity');
+	'pg_stat_activity, and the list of processes');
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($session->{backend})");
 attempt($session, 'SELECT 1');
 

@@ -1092,6 +1092,7 @@ foreach my $case (
 		my $result = attempt($session, $sql);
 		$printed .= "$result->{text}\n$result->{rows}\n";
 	}
+	$printed .= slurp_file("/proc/$session->{backend}/cmdline");
 	$session->quit;
 }
 
