@@ -72,6 +72,7 @@ forecast_row_end(ForecastRowMaker *maker)
 void
 forecast_row_store(ForecastRowMaker *maker, TupleTableSlot *slot, const cJSON *answer)
 {
+	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, sizeof(bool) * slot->tts_tupleDescriptor->natts);
 	for (int i = 0; i < maker->ncolumns; i++)
 	{
