@@ -29,10 +29,11 @@ PG_FUNCTION_INFO_V1(fail_allocations);
 PG_FUNCTION_INFO_V1(allocations_failed);
 PG_FUNCTION_INFO_V1(fill_disk);
 
-/* glibc's own, for those who replace them. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t n, size_t size);
-extern void *__libc_realloc(void *old, size_t size);
+/*
+ * What is replaced here.  Looked up, and not by glibc's internal names, so that
+ * valgrind sees it too.
+ */
+#define NEXT(function) ((__typeof__(&(function))) dlsym(RTLD_NEXT, #function))
 
 /* Whose allocations fail, by where the code that asks for them lies; and which. */
 static struct
@@ -74,19 +75,19 @@ must_fail(const void *caller)
 void *
 malloc(size_t size)
 {
-	return must_fail(CALLER) ? NULL : __libc_malloc(size);
+	return must_fail(CALLER) ? NULL : NEXT(malloc)(size);
 }
 
 void *
 calloc(size_t n, size_t size)
 {
-	return must_fail(CALLER) ? NULL : __libc_calloc(n, size);
+	return must_fail(CALLER) ? NULL : NEXT(calloc)(n, size);
 }
 
 void *
 realloc(void *old, size_t size)
 {
-	return must_fail(CALLER) ? NULL : __libc_realloc(old, size);
+	return must_fail(CALLER) ? NULL : NEXT(realloc)(old, size);
 }
 
 /* The libraries' strdup calls malloc from glibc, which is nobody's code. */
@@ -94,7 +95,7 @@ char *
 strdup(const char *string)
 {
 	size_t size = strlen(string) + 1;
-	char *copy = must_fail(CALLER) ? NULL : __libc_malloc(size);
+	char *copy = must_fail(CALLER) ? NULL : NEXT(malloc)(size);
 
 	return copy ? memcpy(copy, string, size) : NULL;
 }
