@@ -1571,15 +1571,16 @@ def test_a_rate_limit(sim):
 
 
 def test_a_rate_limit_lets_so_many_through(sim):
-    sim.post("rate", {"per_second": 100, "burst": 10})
+    # So low that even a busy machine sends more.
+    sim.post("rate", {"per_second": 5, "burst": 3})
     client = sim.client()
     passed, began = 0, time.monotonic()
-    while time.monotonic() - began < 1:
+    while time.monotonic() - began < 2:
         with contextlib.suppress(client.exceptions.ClientError):
             describe(client)
             passed += 1
-    assert passed <= 10 + 100 * (time.monotonic() - began)
-    assert passed >= 50
+    assert passed <= 3 + 5 * (time.monotonic() - began)
+    assert passed >= 6
     assert sim.get("counters")["errors"]["ThrottlingException"] > 0
 
 
