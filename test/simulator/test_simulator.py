@@ -1211,7 +1211,7 @@ def test_clearing_the_log_counts_connections_anew(sim):
 
 
 def test_latency_is_concurrent(sim):
-    milliseconds, callers = 300, 10
+    milliseconds, callers = 1000, 10
     sim.post("latency", {"ms": milliseconds})
     client = sim.client(max_pool_connections=callers)
     began = time.monotonic()
