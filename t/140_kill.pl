@@ -172,7 +172,7 @@ sub restart
 {
 	my ($mode) = @_;
 	$node->stop($mode);
-	is(scalar keys %{ processes() }, 0, "$mode: all processes have ended");
+	ok(await(sub { !%{ processes() } }), "$mode: all processes have ended");
 	$node->start;
 	return;
 }

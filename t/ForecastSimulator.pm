@@ -502,7 +502,8 @@ sub is_flat
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
 	note("$what: " . join ', ', map { "$_ $before->{$_} -> $after->{$_}" } sort keys %$after);
-	is($after->{descriptors}, $before->{descriptors}, "$what: descriptors");
+	# Fewer, where connections that were idle for a minute have been closed.
+	cmp_ok($after->{descriptors}, '<=', $before->{descriptors}, "$what: descriptors");
 	is($after->{ours},        $before->{ours},        "$what: our memory contexts");
 	cmp_ok($after->{ours_kB}, '<=', $before->{ours_kB} + 8, "$what: their size");
 	cmp_ok($after->{contexts}, '<=', $before->{contexts} + SLACK_KB, "$what: all contexts");
