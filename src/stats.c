@@ -318,8 +318,7 @@ put_row(ReturnSetInfo *result, const ForeignServer *server, const StatsEntry *en
 	};
 	bool nulls[lengthof(values)] = {0};
 
-	if (may_see(entry->key.server))
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
 /* A copy of the entries, so that rows are made without the lock. */
@@ -353,10 +352,10 @@ put_rows(ReturnSetInfo *result, HTAB *entries, List *copies, const char *scope)
 		ForeignServer *server = GetForeignServerExtended(entry->key.server,
 														 FSV_MISSING_OK);
 
-		if (server)
-			put_row(result, server, entry, scope);
-		else
+		if (server == NULL)
 			remove_entry(entries, &entry->key);
+		else if (may_see(server->serverid))
+			put_row(result, server, entry, scope);
 	}
 }
 

@@ -144,8 +144,8 @@ forecast_column_prepare(ForecastColumn *column, const ForecastField *field,
  * The member at a dotted path of names; NULL if it, or one on the way to it, is
  * missing or null.
  */
-const cJSON *
-forecast_member(const cJSON *answer, const char *path)
+static const cJSON *
+find_member(const cJSON *answer, const char *path)
 {
 	const cJSON *item = answer;
 	char name[NAMEDATALEN];
@@ -177,7 +177,7 @@ Datum
 forecast_column_value(ForecastColumn *column, const cJSON *answer, bool *isnull)
 {
 	const ForecastField *field = column->field;
-	const cJSON *item = forecast_member(answer, field->path);
+	const cJSON *item = find_member(answer, field->path);
 
 	*isnull = item == NULL;
 	if (column->converted)

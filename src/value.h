@@ -26,6 +26,5 @@ extern void forecast_column_prepare(ForecastColumn *column, const ForecastField 
 									Form_pg_attribute attribute);
 extern Datum
 forecast_column_value(ForecastColumn *column, const cJSON *answer, bool *isnull);
-extern const cJSON *forecast_member(const cJSON *answer, const char *path);
 
 #endif /* FORECAST_VALUE_H */

@@ -160,15 +160,20 @@ sub start
 	return $self;
 }
 
+# The program and its arguments, but for the port.
+sub command
+{
+	my ($self) = @_;
+	my @tls = $self->{tls} ? ('--tls', @{ $self->{tls} }) : ();
+	return ($program, '--fixture', $self->{fixture}, '--job-seconds', $self->{job_seconds}, @tls);
+}
+
 sub launch
 {
 	my ($self, $port) = @_;
-	my @command = ($program, '--port', $port, '--fixture', $self->{fixture},
-		'--job-seconds', $self->{job_seconds});
-
-	push @command, '--tls', @{ $self->{tls} } if $self->{tls};
+	my @command = ($self->command, '--port', $port);
 	my $pid = open(my $output, '-|', @command)
-	  or die "could not start $program: $!";
+	  or die "could not start $command[0]: $!";
 	$self->{pid} = start_process($pid);
 	push @outputs, $output;
 

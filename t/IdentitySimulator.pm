@@ -34,9 +34,6 @@ use constant WEB_IDENTITY_TOKEN => 'eyJhbGciOiJSUzI1NiIsImtpZCI6ImZvcmVjYXN0In0.
 # What a pod has to send as Authorization to the agent of its node.
 use constant POD_TOKEN => 'ThePodsOwnToken.NobodyMaySeeIt.0123456789';
 
-# The pipes from simulators stay open until those have been stopped.
-my @outputs;
-
 my $tests   = dirname(abs_path(__FILE__)) . '/../test';
 my $program = "$tests/simulator/identity-simulator";
 
@@ -62,20 +59,11 @@ sub start
 	return $self;
 }
 
-sub launch
+# As launch() wants it.
+sub command
 {
-	my ($self, $port) = @_;
-	my $pid = open(my $output, '-|', $program, '--port', $port, '--forecast', $self->{forecast}->url)
-	  or die "could not start $program: $!";
-	$self->{pid} = ForecastSimulator::start_process($pid);
-	push @outputs, $output;
-
-	my $ready = <$output> // '';
-	$ready =~ m{listening on (\S+:(\d+))}
-	  or die "the simulator did not start: $ready";
-	$self->{url}  = $1;
-	$self->{port} = $2;
-	return;
+	my ($self) = @_;
+	return ($program, '--forecast', $self->{forecast}->url);
 }
 
 # --- botocore ------------------------------------------------------------------

@@ -250,17 +250,22 @@ aws_profile_value(const AwsProfile *profile, const char *key)
 	return option ? option->value : NULL;
 }
 
+static const char *
+value_in(const AwsIniFile *file, const AwsIniSection *section, const char *key)
+{
+	const AwsIniOption *option = find_option(file, section, key);
+
+	return option ? option->value : NULL;
+}
+
 /*
  * The same of one file only: the credentials file, ...
  */
 const char *
 aws_profile_credentials_value(const AwsProfile *profile, const char *key)
 {
-	const AwsIniOption *option = profile ? find_option(profile->files->credentials,
-													   profile->credentials, key) :
-										   NULL;
-
-	return option ? option->value : NULL;
+	return profile ? value_in(profile->files->credentials, profile->credentials, key) :
+					 NULL;
 }
 
 /*
@@ -269,11 +274,7 @@ aws_profile_credentials_value(const AwsProfile *profile, const char *key)
 const char *
 aws_profile_config_value(const AwsProfile *profile, const char *key)
 {
-	const AwsIniOption *option = profile ? find_option(profile->files->config,
-													   profile->config, key) :
-										   NULL;
-
-	return option ? option->value : NULL;
+	return profile ? value_in(profile->files->config, profile->config, key) : NULL;
 }
 
 /*
@@ -292,4 +293,40 @@ aws_profile_service_value(const AwsProfile *profile, const char *service, const 
 	file = profile->files->config;
 	option = find_option(file, find_named(file, "services", name), service);
 	return option ? aws_ini_nested_value(option, key) : NULL;
+}
+
+/* Are endpoints that environment and files name to be ignored? */
+static bool
+ignores_endpoints(const AwsProfile *profile)
+{
+	const char *value = aws_config_variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+
+	if (value == NULL)
+		value = aws_profile_value(profile, "ignore_configured_endpoint_urls");
+	return value && pg_strcasecmp(value, "true") == 0;
+}
+
+/*
+ * The URL that environment or files name for a service (its name in AWS's
+ * configuration): its own before that of all services, variables before the profile.
+ * NULL if they name none.  *source is what to call the place in a message.
+ */
+const char *
+aws_config_endpoint_url(const AwsProfile *profile, const char *service,
+						const char **source)
+{
+	char *upper = pstrdup(service);
+	const char *url;
+
+	if (ignores_endpoints(profile))
+		return NULL;
+	for (char *p = upper; *p; p++)
+		*p = pg_toupper((unsigned char) *p);
+	if ((url = aws_config_variable(*source = psprintf("AWS_ENDPOINT_URL_%s", upper))) !=
+			NULL ||
+		(url = aws_config_variable(*source = "AWS_ENDPOINT_URL")) != NULL)
+		return url;
+	*source = "endpoint_url in the AWS configuration file";
+	url = aws_profile_service_value(profile, service, "endpoint_url");
+	return url ? url : aws_profile_value(profile, "endpoint_url");
 }

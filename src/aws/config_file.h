@@ -30,5 +30,7 @@ extern const char *aws_profile_service_value(const AwsProfile *profile,
 extern const char *
 aws_profile_credentials_value(const AwsProfile *profile, const char *key);
 extern const char *aws_profile_config_value(const AwsProfile *profile, const char *key);
+extern const char *aws_config_endpoint_url(const AwsProfile *profile, const char *service,
+										   const char **source);
 
 #endif /* AWS_CONFIG_FILE_H */

@@ -155,9 +155,11 @@ split_url(UrlParts *parts, const char *url)
 	return false;
 }
 
-/* Does this host, as it stands in a URL, name this very machine? */
-static bool
-is_loopback(const char *host)
+/*
+ * Does this host, as it stands in a URL, name this very machine?  Never throws.
+ */
+bool
+aws_host_is_loopback(const char *host)
 {
 	struct in_addr address;
 
@@ -238,7 +240,7 @@ parts_problem(const UrlParts *parts)
 		return "The scheme must be https, or http for a loopback host.";
 	if (is_metadata_host(parts->host))
 		return "The host is an address of instance metadata, which is no endpoint.";
-	if (is_http && !is_loopback(parts->host))
+	if (is_http && !aws_host_is_loopback(parts->host))
 		return "Plain http is for loopback hosts only (localhost, 127.0.0.1, [::1]); use https.";
 	if (strlen(parts->host) > MAX_HOST_LENGTH)
 		return "The host name is too long.";

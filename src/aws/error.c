@@ -16,6 +16,7 @@
 
 #include "aws/error.h"
 #include "aws/json.h"
+#include "aws/printable.h"
 
 /* How much of somebody else's words a report quotes, in bytes. */
 #define MAX_QUOTED_MESSAGE 2000
@@ -205,8 +206,7 @@ aws_secrets_blot_out(char *text, const AwsSecrets *secrets)
 
 /*
  * Makes foreign words printable: no secrets, no more than max bytes, in the
- * server's encoding.  What cannot be converted becomes question marks, so that
- * an error report never fails for its own text.  NULL stays NULL.
+ * server's encoding.  NULL stays NULL.
  */
 static char *
 quotable(const char *words, size_t max, const AwsSecrets *secrets)
@@ -215,20 +215,9 @@ quotable(const char *words, size_t max, const AwsSecrets *secrets)
 
 	if (words == NULL)
 		return NULL;
-	text = pnstrdup(words, max + 1);
-	if (strlen(text) > max)
-		text[pg_encoding_mbcliplen(PG_UTF8, text, strlen(text), max)] = '\0';
+	text = aws_clip(words, max);
 	blot_out(text, secrets);
-	if (GetDatabaseEncoding() != PG_UTF8 ||
-		!pg_verify_mbstr(PG_UTF8, text, strlen(text), true))
-	{
-		for (char *p = text; *p; p++)
-			if (IS_HIGHBIT_SET(*p))
-				*p = '?';
-	}
-	for (char *p = text; *p; p++)
-		if ((unsigned char) *p < ' ' && *p != '\n')
-			*p = ' ';
+	aws_make_printable(text);
 	return text;
 }
 

@@ -12,27 +12,50 @@
 #define MAX_LENGTH 500
 
 /*
- * The first line of a text in UTF-8, perhaps cut off, in the server's encoding and
- * without control characters; palloc'd.  What cannot be converted becomes question
- * marks: a report must not fail for its own words.
+ * A copy of a text in UTF-8 of no more than max bytes, cut between characters;
+ * palloc'd.
+ */
+char *
+aws_clip(const char *text, size_t max)
+{
+	char *result = pnstrdup(text, max + 1);
+
+	if (strlen(result) > max)
+		result[pg_encoding_mbcliplen(PG_UTF8, result, strlen(result), max)] = '\0';
+	return result;
+}
+
+/*
+ * Makes a text fit for the server's encoding, in place, and free of control
+ * characters but for line ends.  What cannot be converted becomes question marks: a
+ * report must not fail for its own words.
+ */
+void
+aws_make_printable(char *text)
+{
+	if (GetDatabaseEncoding() != PG_UTF8 ||
+		!pg_verify_mbstr(PG_UTF8, text, strlen(text), true))
+	{
+		for (char *p = text; *p; p++)
+			if (IS_HIGHBIT_SET(*p))
+				*p = '?';
+	}
+	for (char *p = text; *p; p++)
+		if ((unsigned char) *p < ' ' && *p != '\n')
+			*p = ' ';
+}
+
+/*
+ * The first line of a text in UTF-8, perhaps cut off, made fit to print; palloc'd.
  */
 const char *
 aws_printable(const char *text)
 {
-	size_t len = strcspn(text, "\r\n");
-	char *result = pnstrdup(text, Min(len, MAX_LENGTH + 1));
+	char *result = aws_clip(pnstrdup(text, strcspn(text, "\r\n")), MAX_LENGTH);
 
-	if (strlen(result) > MAX_LENGTH)
-		result[pg_encoding_mbcliplen(PG_UTF8, result, strlen(result), MAX_LENGTH)] = '\0';
-	len = strlen(result);
-	if (GetDatabaseEncoding() != PG_UTF8 || !pg_verify_mbstr(PG_UTF8, result, len, true))
-	{
-		for (char *p = result; *p; p++)
-			if (IS_HIGHBIT_SET(*p))
-				*p = '?';
-	}
+	aws_make_printable(result);
 	for (char *p = result; *p; p++)
-		if ((unsigned char) *p < ' ' || *p == 0x7f)
+		if (*p == 0x7f)
 			*p = ' ';
 	return result;
 }

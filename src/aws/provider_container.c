@@ -4,9 +4,9 @@
  */
 #include "postgres.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 
+#include "aws/endpoint.h"
 #include "aws/fetch.h"
 #include "aws/printable.h"
 #include "aws/provider.h"
@@ -43,11 +43,7 @@ failed(const char *detail)
 static bool
 is_plain_host(const char *host)
 {
-	struct in_addr address;
-
-	if (pg_strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-		return true;
-	if (inet_pton(AF_INET, host, &address) == 1 && (ntohl(address.s_addr) >> 24) == 127)
+	if (aws_host_is_loopback(host))
 		return true;
 	for (size_t i = 0; i < lengthof(plain_hosts); i++)
 		if (pg_strcasecmp(host, plain_hosts[i]) == 0)

@@ -125,40 +125,15 @@ read_setting(const Setting *setting, const AwsProfile *profile, AwsClientConfig 
 			  config);
 }
 
-/* Are endpoints that the environment names to be ignored? */
-static bool
-ignores_endpoints(const AwsProfile *profile)
-{
-	const char *value = aws_config_variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-
-	if (value == NULL)
-		value = aws_profile_value(profile, "ignore_configured_endpoint_urls");
-	return value && pg_strcasecmp(value, "true") == 0;
-}
-
-/* The endpoint of a service: of its own variable or section, or of all services. */
 static void
 read_endpoint(const char *service, const AwsProfile *profile, AwsClientConfig *config)
 {
 	const Setting setting = {.parse = parse_url, .offset = MEMBER(endpoint_url)};
-	char *upper = pstrdup(service);
-	const char *value;
-	char *own;
+	const char *source;
+	const char *url = aws_config_endpoint_url(profile, service, &source);
 
-	if (ignores_endpoints(profile))
-		return;
-	for (char *p = upper; *p; p++)
-		*p = pg_toupper((unsigned char) *p);
-	own = psprintf("AWS_ENDPOINT_URL_%s", upper);
-
-	if ((value = aws_config_variable(own)) != NULL)
-		store(&setting, own, value, config);
-	else if ((value = aws_config_variable("AWS_ENDPOINT_URL")) != NULL)
-		store(&setting, "AWS_ENDPOINT_URL", value, config);
-	else if ((value = aws_profile_service_value(profile, service, "endpoint_url")) !=
-				 NULL ||
-			 (value = aws_profile_value(profile, "endpoint_url")) != NULL)
-		store(&setting, "endpoint_url in the AWS configuration file", value, config);
+	if (url)
+		store(&setting, source, url, config);
 }
 
 /*

@@ -8,15 +8,13 @@
  */
 #include "postgres.h"
 
-#include <math.h>
 #include <time.h>
 #include <curl/curl.h>
-
-#include "common/pg_prng.h"
 
 #include "aws/endpoint.h"
 #include "aws/error.h"
 #include "aws/fetch.h"
+#include "aws/retry.h"
 #include "aws/secret.h"
 #include "aws/sts.h"
 #include "aws/sts_answer.h"
@@ -27,7 +25,6 @@
 
 /* As botocore's standard mode has it. */
 #define MAX_ATTEMPTS 3
-#define MAX_BACKOFF  20.0
 
 /* Seconds; as botocore's. */
 #define CONNECT_TIMEOUT 60
@@ -53,26 +50,6 @@ typedef struct StsCall
 
 /* ---- where it is ---- */
 
-/* The URL of STS that the environment names, unless it is to be ignored. */
-static const char *
-configured_url(const AwsChain *chain, const char **source)
-{
-	const AwsProfile *settings = chain->settings;
-	const char *ignore = aws_config_variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-	const char *url;
-
-	if (ignore == NULL)
-		ignore = aws_profile_value(settings, "ignore_configured_endpoint_urls");
-	if (ignore && pg_strcasecmp(ignore, "true") == 0)
-		return NULL;
-	if ((url = aws_config_variable(*source = "AWS_ENDPOINT_URL_STS")) != NULL ||
-		(url = aws_config_variable(*source = "AWS_ENDPOINT_URL")) != NULL)
-		return url;
-	*source = "endpoint_url in the AWS configuration file";
-	url = aws_profile_service_value(settings, SERVICE, "endpoint_url");
-	return url ? url : aws_profile_value(settings, "endpoint_url");
-}
-
 static void
 set_endpoint(StsCall *call, const AwsChain *chain)
 {
@@ -85,7 +62,7 @@ set_endpoint(StsCall *call, const AwsChain *chain)
 		ereport(ERROR, (errcode(ERRCODE_FDW_OPTION_NAME_NOT_FOUND),
 						errmsg("a role cannot be assumed without a region")));
 	if (url == NULL && chain->files)
-		url = configured_url(chain, &source);
+		url = aws_config_endpoint_url(chain->settings, SERVICE, &source);
 	if (url == NULL)
 	{
 		aws_endpoint_for_region(&call->endpoint, SERVICE, config->region,
@@ -240,14 +217,6 @@ read_error(const StsCall *call, const AwsExchange *exchange, const AwsStsAnswer 
 	return error;
 }
 
-static bool
-is_transient(const AwsError *error)
-{
-	AwsFailure failure = aws_error_failure(error);
-
-	return failure != AWS_FAILURE_FINAL && failure != AWS_FAILURE_SKEW;
-}
-
 /* Was it the clock, and does the answer tell the right time? */
 static bool
 correct_clock(StsCall *call, const AwsError *error)
@@ -259,28 +228,44 @@ correct_clock(StsCall *call, const AwsError *error)
 	return true;
 }
 
+/* Throws the error, unless it is worth another attempt; then waits for its time. */
+static void
+wait_or_report(AwsRetrier *retrier, AwsRetryState *state, AwsError *error)
+{
+	AwsFailure failure = aws_error_failure(error);
+	double now = aws_transport_now();
+	double when = -1;
+
+	error->attempts = state->attempts;
+	if (failure != AWS_FAILURE_FINAL && failure != AWS_FAILURE_SKEW)
+		when = aws_retry_after_failure(retrier, state, error, now);
+	if (when < 0)
+		aws_error_report(error);
+	aws_fetch_pause(when - now);
+}
+
 /* Makes attempts until one is answered, or throws. */
 static void
 make_call(StsCall *call, AwsStsAnswer *answer)
 {
-	for (int attempt = 1;; attempt++)
+	AwsRetrier retrier;
+	AwsRetryState state = {0};
+
+	aws_retry_init(&retrier, AWS_RETRY_STANDARD, MAX_ATTEMPTS);
+	for (;;)
 	{
 		const AwsExchange *exchange = send_attempt(call);
 		size_t len;
 		const char *text = aws_exchange_body(exchange, &len);
 		AwsError error;
 
+		aws_retry_note_sent(&state, aws_transport_now());
 		aws_sts_read_answer(answer, text, len);
 		if (is_success(exchange))
 			return;
 		error = read_error(call, exchange, answer);
-		error.attempts = attempt;
-		if (correct_clock(call, &error))
-			continue;
-		if (attempt >= MAX_ATTEMPTS || !is_transient(&error))
-			aws_error_report(&error);
-		aws_fetch_pause(pg_prng_double(&pg_global_prng_state) *
-						Min(ldexp(1, attempt - 1), MAX_BACKOFF));
+		if (!correct_clock(call, &error))
+			wait_or_report(&retrier, &state, &error);
 	}
 }
 

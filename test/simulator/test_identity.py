@@ -337,6 +337,15 @@ def fetcher(sim, **settings):
     )
 
 
+def as_answered(keys):
+    """botocore's frozen credentials, under the names that STS has for them."""
+    return {
+        "AccessKeyId": keys.access_key,
+        "SecretAccessKey": keys.secret_key,
+        "SessionToken": keys.token,
+    }
+
+
 def metadata_token(sim, ttl="21600"):
     """A session token."""
     headers = {"X-aws-ec2-metadata-token-ttl-seconds": ttl}
@@ -347,14 +356,7 @@ def test_the_instance_has_a_role(sim, forecast):
     found = InstanceMetadataProvider(fetcher(sim)).load()
     assert found.method == "iam-role"
     keys = found.get_frozen_credentials()
-    assert lists(
-        forecast,
-        {
-            "AccessKeyId": keys.access_key,
-            "SecretAccessKey": keys.secret_key,
-            "SessionToken": keys.token,
-        },
-    ) == []
+    assert lists(forecast, as_answered(keys)) == []
     assert [entry["operation"] for entry in sim.log()] == [
         "PutToken",
         "GetRole",
@@ -632,14 +634,7 @@ credential_source = Ec2InstanceMetadata
             found = session.get_credentials()
             keys = found.get_frozen_credentials()
     assert found.method == "assume-role"
-    assert lists(
-        forecast,
-        {
-            "AccessKeyId": keys.access_key,
-            "SecretAccessKey": keys.secret_key,
-            "SessionToken": keys.token,
-        },
-    ) == []
+    assert lists(forecast, as_answered(keys)) == []
     assert [entry["operation"] for entry in sim.log()] == [
         "PutToken",
         "GetRole",

@@ -2,8 +2,6 @@
 
 import argparse
 import asyncio
-import os
-import signal
 import sys
 
 from simulator.auth import Identity
@@ -12,8 +10,8 @@ from simulator.errors import BadInput
 from simulator.faults import Faults
 from simulator.fixture import load_file
 from simulator.journal import Journal
+from simulator.listener import serve
 from simulator.main import EXAMPLE_ACCESS_KEY_ID, EXAMPLE_SECRET_ACCESS_KEY
-from simulator.server import Connection
 
 from .application import IdentityApplication, Services
 from .container import Container
@@ -30,7 +28,7 @@ def main(arguments=None):
     """Run until SIGTERM or SIGINT; the exit status."""
     options = parse_arguments(arguments)
     try:
-        asyncio.run(serve(build(options), options))
+        asyncio.run(serve(PROGRAM, build(options), options))
     except BadInput as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
@@ -82,27 +80,3 @@ def build(options):
         application, issuer, journal, faults, reset, load
     )
     return application
-
-
-async def serve(application, options):
-    """Listen, say so, and wait for the signal to stop."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        server = await loop.create_server(
-            lambda: Connection(application), options.host, options.port
-        )
-    except (OSError, OverflowError) as error:
-        reason = os.strerror(error.errno) if getattr(error, "errno", 0) else error
-        raise BadInput(
-            f"cannot listen on {options.host} port {options.port}: {reason}"
-        ) from None
-    port = server.sockets[0].getsockname()[1]
-    print(f"{PROGRAM}: listening on http://{options.host}:{port}", flush=True)
-    await stop.wait()
-    server.close()
-    for connection in list(application.connections):
-        connection.abort()
-    await server.wait_closed()

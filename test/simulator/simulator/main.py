@@ -2,9 +2,7 @@
 
 import argparse
 import asyncio
-import gc
 import os
-import signal
 import ssl
 import sys
 
@@ -16,12 +14,11 @@ from .control import Control
 from .errors import BadInput
 from .faults import Faults
 from .journal import Journal
+from .listener import serve
 from .model import Model
-from .server import Connection
 from .service import Service
 
 PROGRAM = "forecast-simulator"
-BACKLOG = 1024
 
 # The keys of the examples in AWS's own documentation.
 EXAMPLE_ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
@@ -34,7 +31,7 @@ def main(arguments=None):
     try:
         application = build(options)
         context = tls_context(options.tls)
-        asyncio.run(serve(application, options, context))
+        asyncio.run(serve(PROGRAM, application, options, context))
     except BadInput as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
@@ -145,34 +142,3 @@ def tls_context(files):
     except (ssl.SSLError, OSError) as error:
         raise BadInput(f"cannot use {certificate} with {key}: {error}") from None
     return context
-
-
-async def serve(application, options, context):
-    """Listen, say so, and wait for the signal to stop."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        server = await loop.create_server(
-            lambda: Connection(application),
-            options.host,
-            options.port,
-            ssl=context,
-            backlog=BACKLOG,
-        )
-    except (OSError, OverflowError) as error:
-        reason = os.strerror(error.errno) if getattr(error, "errno", 0) else error
-        raise BadInput(
-            f"cannot listen on {options.host} port {options.port}: {reason}"
-        ) from None
-    # What exists now stays: the collector need not look at it again.
-    gc.freeze()
-    port = server.sockets[0].getsockname()[1]
-    scheme = "https" if context else "http"
-    print(f"{PROGRAM}: listening on {scheme}://{options.host}:{port}", flush=True)
-    await stop.wait()
-    server.close()
-    for connection in list(application.connections):
-        connection.abort()
-    await server.wait_closed()
