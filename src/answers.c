@@ -215,7 +215,7 @@ start_call(ForecastAnswer *answer, AwsClient *client)
 
 	answer->call_context = AllocSetContextCreate(answer->answers->context,
 												 "forecast_fdw call",
-												 ALLOCSET_SMALL_SIZES);
+												 ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(answer->call_context);
 	initStringInfo(&input);
 	appendStringInfo(&input, "{\"%s\":", answer->key.resource->arn_member);

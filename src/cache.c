@@ -75,7 +75,8 @@ forecast_answer_hash(const char *name, Size entry_size, MemoryContext context)
 				   .match = match_keys,
 				   .hcxt = context};
 
-	return hash_create(name, 32, &ctl,
+	/* Most statements ask about one; for more it grows. */
+	return hash_create(name, 1, &ctl,
 					   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 }
 

@@ -11,9 +11,9 @@
 #include <time.h>
 #include <openssl/crypto.h>
 
+#include "common/pg_prng.h"
 #include "lib/ilist.h"
 #include "mb/pg_wchar.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "aws/client.h"
@@ -608,12 +608,21 @@ enter_client(AwsCall *call)
 	MemoryContextRegisterResetCallback(call->context, &call->cleanup);
 }
 
-/* A random UUID, by which AWS knows the attempts of a call for one. */
+/*
+ * A random UUID (RFC 9562, version 4), palloc'd, by which AWS knows the attempts of a
+ * call for one.  It need not be hard to guess, and OpenSSL's generator, which may ask
+ * the kernel, would take longer than the signature.
+ */
 static const char *
 make_invocation_id(void)
 {
-	return DatumGetCString(
-		DirectFunctionCall1(uuid_out, DirectFunctionCall1(gen_random_uuid, (Datum) 0)));
+	uint64 high = pg_prng_uint64(&pg_global_prng_state);
+	uint64 low = pg_prng_uint64(&pg_global_prng_state);
+
+	return psprintf("%08x-%04x-4%03x-%04x-%012" INT64_MODIFIER "x",
+					(unsigned) (high >> 32), (unsigned) (high >> 16) & 0xffff,
+					(unsigned) high & 0xfff, (unsigned) (low >> 48 & 0x3fff) | 0x8000,
+					low & UINT64CONST(0xffffffffffff));
 }
 
 /*

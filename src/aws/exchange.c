@@ -37,7 +37,7 @@ on_connected(void *arg, char *remote_ip pg_attribute_unused(),
 	exchange->sent_again = exchange->connected;
 	exchange->connected = true;
 	exchange->local_port = local_port;
-	exchange->last_progress = aws_transport_now();
+	exchange->last_progress = exchange->transport->driven;
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -45,7 +45,7 @@ on_connected(void *arg, char *remote_ip pg_attribute_unused(),
 static bool
 count_received(AwsExchange *exchange, size_t n)
 {
-	exchange->last_progress = aws_transport_now();
+	exchange->last_progress = exchange->transport->driven;
 	exchange->received += n;
 	exchange->too_large = exchange->received >
 						  exchange->transport->config.max_response_size;
@@ -154,8 +154,8 @@ leave_transport(AwsExchange *exchange)
 static void
 wipe_exchange(AwsExchange *exchange)
 {
-	for (struct curl_slist *line = exchange->headers; line; line = line->next)
-		OPENSSL_cleanse(line->data, strlen(line->data));
+	if (exchange->lines)
+		OPENSSL_cleanse(exchange->lines, exchange->lines_size);
 	if (exchange->body && exchange->transport->config.is_secret)
 		OPENSSL_cleanse(exchange->body, exchange->body_size);
 }
@@ -196,8 +196,6 @@ aws_exchange_release(AwsExchange *exchange)
 		release_handle(exchange);
 	exchange->easy = NULL;
 	wipe_exchange(exchange);
-	curl_slist_free_all(exchange->headers);
-	exchange->headers = NULL;
 	free(exchange->body);
 	exchange->body = NULL;
 }
@@ -216,34 +214,32 @@ out_of_memory(void)
 					errdetail("libcurl could not allocate what a request needs.")));
 }
 
-static void
-add_header(AwsExchange *exchange, const char *line)
-{
-	struct curl_slist *longer = curl_slist_append(exchange->headers, line);
-
-	if (longer == NULL)
-		out_of_memory();
-	exchange->headers = longer;
-}
-
+/*
+ * The lines of the head that libcurl does not write by itself.  Its own lists copy
+ * each line; here all are in one piece, which is easily wiped.
+ */
 static void
 set_headers(AwsExchange *exchange, const AwsHeader *headers, int nheaders)
 {
-	/* libcurl adds these by itself unless they are named as empty. */
-	add_header(exchange, "Expect:");
-	add_header(exchange, "Accept:");
+	/* libcurl adds this by itself unless it is named as empty. */
+	static char no_accept[] = "Accept:";
+	struct curl_slist *list = palloc(sizeof(struct curl_slist) * (nheaders + 1));
+	size_t size = 1;
+	char *line;
 
 	for (int i = 0; i < nheaders; i++)
-	{
-		/* Not by psprintf(), which leaves behind what it tried first. */
-		size_t size = strlen(headers[i].name) + strlen(headers[i].value) + sizeof(": ");
-		char *line = palloc(size);
+		size += strlen(headers[i].name) + strlen(headers[i].value) + sizeof(": ");
+	exchange->lines = line = palloc(size);
+	exchange->lines_size = size;
 
-		snprintf(line, size, "%s: %s", headers[i].name, headers[i].value);
-		add_header(exchange, line);
-		OPENSSL_cleanse(line, size);
-		pfree(line);
+	list[0] = (struct curl_slist){.data = no_accept};
+	for (int i = 0; i < nheaders; i++)
+	{
+		list[i].next = &list[i + 1];
+		list[i + 1] = (struct curl_slist){.data = line};
+		line = stpcpy(stpcpy(stpcpy(line, headers[i].name), ": "), headers[i].value) + 1;
 	}
+	exchange->headers = list;
 }
 
 /* Sets one option; out of memory is all that can go wrong with ours. */
@@ -433,7 +429,7 @@ aws_exchange_end(AwsExchange *exchange, AwsOutcome outcome)
 void
 aws_exchange_end_with(AwsExchange *exchange, CURLcode code)
 {
-	if (exchange->problem[0] == '\0')
+	if (code != CURLE_OK && exchange->problem[0] == '\0')
 		strlcpy(exchange->problem, curl_easy_strerror(code), sizeof(exchange->problem));
 	aws_exchange_end(exchange, outcome_of(exchange, code));
 }

@@ -74,56 +74,79 @@ to_hex(const unsigned char *digest, char hex[AWS_SHA256_HEX_LEN + 1])
 	hex[AWS_SHA256_HEX_LEN] = '\0';
 }
 
-static void
-sha256_hex(const char *data, size_t len, char hex[AWS_SHA256_HEX_LEN + 1])
+/*
+ * Contexts are made once, and used again: to look an algorithm up, and to allocate
+ * what it needs, takes longer than to compute it.
+ */
+static EVP_MD_CTX *
+sha256_context(void)
 {
-	static EVP_MD *sha256 = NULL;
-	unsigned char digest[AWS_SHA256_LEN];
+	static EVP_MD_CTX *context = NULL;
 
-	/* Once: to look it up takes as long as to compute it. */
-	if (sha256 == NULL)
-		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (sha256 == NULL || !EVP_Digest(data, len, digest, NULL, sha256, NULL))
-		report_openssl("OpenSSL could not compute a SHA-256 digest");
-	to_hex(digest, hex);
+	if (context == NULL)
+	{
+		EVP_MD *sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+		EVP_MD_CTX *fresh = sha256 ? EVP_MD_CTX_new() : NULL;
+
+		if (fresh && EVP_DigestInit_ex2(fresh, sha256, NULL))
+			context = fresh;
+		else
+			EVP_MD_CTX_free(fresh);
+		EVP_MD_free(sha256);
+	}
+	return context;
 }
 
-/* A context that lacks the key: made once, for the same reason. */
 static EVP_MAC_CTX *
-hmac_template(void)
+hmac_context(void)
 {
-	static EVP_MAC_CTX *template = NULL;
+	static EVP_MAC_CTX *context = NULL;
 	OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
 															"SHA256", 0),
 						   OSSL_PARAM_construct_end()};
 
-	if (template == NULL)
+	if (context == NULL)
 	{
 		EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-		EVP_MAC_CTX *context = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
+		EVP_MAC_CTX *fresh = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
 
-		EVP_MAC_free(hmac);
-		if (context && EVP_MAC_CTX_set_params(context, params))
-			template = context;
+		if (fresh && EVP_MAC_CTX_set_params(fresh, params))
+			context = fresh;
 		else
-			EVP_MAC_CTX_free(context);
+			EVP_MAC_CTX_free(fresh);
+		EVP_MAC_free(hmac);
 	}
-	return template;
+	return context;
+}
+
+static void
+sha256_hex(const char *data, size_t len, char hex[AWS_SHA256_HEX_LEN + 1])
+{
+	EVP_MD_CTX *context = sha256_context();
+	unsigned char digest[AWS_SHA256_LEN];
+
+	if (context == NULL || !EVP_DigestInit_ex2(context, NULL, NULL) ||
+		!EVP_DigestUpdate(context, data, len) ||
+		!EVP_DigestFinal_ex(context, digest, NULL))
+		report_openssl("OpenSSL could not compute a SHA-256 digest");
+	to_hex(digest, hex);
 }
 
 static void
 hmac_sha256(const unsigned char *key, size_t key_len, const char *data,
 			unsigned char mac[AWS_SHA256_LEN])
 {
-	EVP_MAC_CTX *template = hmac_template();
-	EVP_MAC_CTX *context = template ? EVP_MAC_CTX_dup(template) : NULL;
+	static const unsigned char no_key[AWS_SHA256_LEN] = {0};
+	EVP_MAC_CTX *context = hmac_context();
 	size_t mac_len = 0;
 	bool ok = context && EVP_MAC_init(context, key, key_len, NULL) &&
 			  EVP_MAC_update(context, (const unsigned char *) data, strlen(data)) &&
 			  EVP_MAC_final(context, mac, &mac_len, AWS_SHA256_LEN) &&
 			  mac_len == AWS_SHA256_LEN;
 
-	EVP_MAC_CTX_free(context);
+	/* The context outlives the key, which must not stay behind in it. */
+	if (context && !EVP_MAC_init(context, no_key, sizeof(no_key), NULL))
+		ok = false;
 	if (!ok)
 		report_openssl("OpenSSL could not compute an HMAC-SHA256");
 }

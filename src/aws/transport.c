@@ -93,23 +93,6 @@ initialize_curl(void)
 /* ---- callbacks from libcurl: they never throw and never palloc ---- */
 
 static int
-on_socket(CURL *easy pg_attribute_unused(), curl_socket_t fd, int what, void *arg,
-		  void *socket_arg pg_attribute_unused())
-{
-	AwsTransport *transport = arg;
-
-	if (what == CURL_POLL_REMOVE)
-	{
-		aws_pollset_forget(transport->pollset, fd);
-		return 0;
-	}
-	return aws_pollset_watch(transport->pollset, fd, (what & CURL_POLL_IN) != 0,
-							 (what & CURL_POLL_OUT) != 0) ?
-			   0 :
-			   -1;
-}
-
-static int
 on_timer(CURLM *multi pg_attribute_unused(), long timeout_ms, void *arg)
 {
 	AwsTransport *transport = arg;
@@ -158,6 +141,16 @@ prune_sockets(AwsTransport *transport)
 			transport->sockets[i--] = transport->sockets[--transport->nsockets];
 }
 
+/* The socket that was opened under that number, NULL if none is known. */
+static AwsSocket *
+find_socket(AwsTransport *transport, curl_socket_t fd)
+{
+	for (int i = 0; i < transport->nsockets; i++)
+		if (transport->sockets[i].fd == fd)
+			return &transport->sockets[i];
+	return NULL;
+}
+
 /*
  * A socket was opened for a connection to that address.
  */
@@ -177,6 +170,8 @@ aws_transport_note_socket(AwsTransport *transport, curl_socket_t fd,
 	socket = &transport->sockets[transport->nsockets++];
 	socket->fd = fd;
 	socket->inode = inode_of(fd);
+	socket->watched = 0;
+	socket->awaited = false;
 	socket->opened = GetCurrentTimestamp();
 	format_address(socket->address, address);
 }
@@ -190,6 +185,35 @@ aws_transport_forget_socket(AwsTransport *transport, curl_socket_t fd)
 	for (int i = 0; i < transport->nsockets; i++)
 		if (transport->sockets[i].fd == fd)
 			transport->sockets[i--] = transport->sockets[--transport->nsockets];
+}
+
+/*
+ * libcurl waits for a socket, or no longer does.  One whose answer is complete will
+ * soon be waited for again: it stays in the pollset until it has something to say.
+ */
+static int
+on_socket(CURL *easy pg_attribute_unused(), curl_socket_t fd, int what, void *arg,
+		  void *socket_arg pg_attribute_unused())
+{
+	AwsTransport *transport = arg;
+	AwsSocket *socket = find_socket(transport, fd);
+
+	if (socket)
+		socket->awaited = what != CURL_POLL_REMOVE;
+	if (what == CURL_POLL_REMOVE)
+	{
+		if (socket == NULL)
+			aws_pollset_forget(transport->pollset, fd);
+		return 0;
+	}
+	if (socket && socket->watched == what && socket->inode == inode_of(fd))
+		return 0;
+	if (!aws_pollset_watch(transport->pollset, fd, (what & CURL_POLL_IN) != 0,
+						   (what & CURL_POLL_OUT) != 0))
+		return -1;
+	if (socket)
+		socket->watched = what;
+	return 0;
 }
 
 /* ---- the pool ---- */
@@ -256,6 +280,19 @@ set_up_multi(AwsTransport *transport)
 #endif
 }
 
+/* libcurl would look for these at each request. */
+static bool
+environment_names_proxy(void)
+{
+	static const char *const variables[] = {"http_proxy", "https_proxy", "HTTPS_PROXY",
+											"all_proxy", "ALL_PROXY"};
+
+	for (size_t i = 0; i < lengthof(variables); i++)
+		if (getenv(variables[i]))
+			return true;
+	return false;
+}
+
 /*
  * Makes a pool without connections.  Strings in config are copied.  The pool
  * lives until aws_transport_close(), whatever becomes of the caller's memory
@@ -290,6 +327,8 @@ aws_transport_create(const AwsTransportConfig *config)
 		transport->config.ca_bundle = MemoryContextStrdup(context, config->ca_bundle);
 	if (config->proxy)
 		transport->config.proxy = MemoryContextStrdup(context, config->proxy);
+	else if (!environment_names_proxy())
+		transport->config.proxy = "";
 	transport->idle = MemoryContextAlloc(context,
 										 sizeof(CURL *) * config->max_connections);
 
@@ -405,6 +444,7 @@ drive(AwsTransport *transport, curl_socket_t fd, int events)
 	dlist_mutable_iter iter;
 	int running;
 
+	transport->driven = aws_transport_now();
 	if (!transport->broken &&
 		curl_multi_socket_action(transport->multi, fd, events, &running) != CURLM_OK)
 		transport->broken = true;
@@ -414,6 +454,19 @@ drive(AwsTransport *transport, curl_socket_t fd, int events)
 	dlist_foreach_modify(iter, &transport->exchanges)
 		aws_exchange_end(dlist_container(AwsExchange, node, iter.cur),
 						 AWS_OUTCOME_OUT_OF_MEMORY);
+}
+
+/* Does libcurl wait for that socket?  One that it does not is dropped. */
+static bool
+is_awaited(AwsTransport *transport, curl_socket_t fd)
+{
+	AwsSocket *socket = find_socket(transport, fd);
+
+	if (socket == NULL || socket->awaited)
+		return true;
+	aws_pollset_forget(transport->pollset, fd);
+	socket->watched = 0;
+	return false;
 }
 
 /* Lets libcurl work on the sockets that are ready.  Signals are blocked. */
@@ -428,10 +481,11 @@ drive_sockets(AwsTransport *transport)
 	{
 		nready = aws_pollset_ready(transport->pollset, ready, lengthof(ready));
 		for (int j = 0; j < nready; j++)
-			drive(transport, ready[j].fd,
-				  (ready[j].readable ? CURL_CSELECT_IN : 0) |
-					  (ready[j].writable ? CURL_CSELECT_OUT : 0) |
-					  (ready[j].broken ? CURL_CSELECT_ERR : 0));
+			if (is_awaited(transport, ready[j].fd))
+				drive(transport, ready[j].fd,
+					  (ready[j].readable ? CURL_CSELECT_IN : 0) |
+						  (ready[j].writable ? CURL_CSELECT_OUT : 0) |
+						  (ready[j].broken ? CURL_CSELECT_ERR : 0));
 	}
 }
 

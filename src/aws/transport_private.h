@@ -21,7 +21,9 @@
 typedef struct AwsSocket
 {
 	curl_socket_t fd;
-	ino_t inode; /* libcurl does not tell of each one that it closes */
+	ino_t inode;  /* libcurl does not tell of each one that it closes */
+	int watched;  /* what for it is in the pollset: CURL_POLL_*, 0: it is not */
+	bool awaited; /* does libcurl wait for it? */
 	TimestampTz opened;
 	char address[AWS_ADDRESS_SIZE]; /* of the peer */
 } AwsSocket;
@@ -59,6 +61,8 @@ struct AwsExchange
 	CURL *easy; /* NULL once released */
 	bool added; /* under way: easy is in transport->multi */
 	struct curl_slist *headers;
+	char *lines; /* of the headers, one after the other; NULL: none yet */
+	size_t lines_size;
 	char problem[CURL_ERROR_SIZE];
 
 	AwsOutcome outcome;
