@@ -29,6 +29,19 @@ SELECT name FROM jobs WHERE arn = arn('nightly') AND arn = (SELECT arn('nope'));
 SELECT name FROM jobs WHERE arn IN (arn('nightly'), arn('nope')) AND arn = ANY (ARRAY(SELECT arn('energy_load/ad_hoc')));
 SELECT count(*) FROM calls();
 
+-- OR of equalities is such a condition, too
+SELECT plan($$ SELECT name FROM jobs WHERE arn = 'arn:x' OR 'arn:y' = arn OR arn = current_user::text $$);
+SELECT name FROM jobs WHERE arn = arn('nightly') OR arn = arn('nope') OR arn = arn('energy_load/ad_hoc') OR arn = NULL ORDER BY name;
+SELECT r.id, j.name FROM (VALUES (1, arn('nightly'), arn('nope')), (2, NULL, arn('energy_load/ad_hoc'))) r(id, a, b)
+  JOIN jobs j ON j.arn = r.a OR j.arn = r.b ORDER BY r.id;
+SELECT * FROM calls();
+SELECT plan($$ SELECT name FROM jobs WHERE status = 'ACTIVE' OR status = 'CREATE_FAILED' $$);
+SELECT plan($$ SELECT name FROM jobs WHERE predictor_arn = 'x' OR predictor_arn = 'y' $$);
+-- ... but not with anything else
+SELECT plan($$ SELECT name FROM jobs WHERE arn = 'arn:x' OR name = 'nightly' $$);
+SELECT plan($$ SELECT name FROM jobs WHERE arn = 'arn:x' OR arn <> 'arn:y' $$);
+SELECT plan($$ SELECT name FROM jobs WHERE arn = 'arn:x' OR predictor_arn = 'arn:x' $$);
+
 -- Further conditions are checked on what comes back
 SELECT name FROM jobs WHERE arn IN (arn('nightly'), arn('energy_load/ad_hoc')) AND status = 'ACTIVE';
 SELECT name FROM jobs WHERE arn IN (arn('nightly'), arn('energy_load/ad_hoc')) AND status <> 'ACTIVE' AND predictor_arn <> 'x';

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
@@ -69,16 +70,19 @@ is_usable_value(PlannerInfo *root, Node *value, RelOptInfo *rel)
 		   !contain_volatile_functions(value);
 }
 
-/* column = value, value <> column, ... */
+/* Is the clause column = value, value <> column, or the like? */
 static bool
 read_comparison(PlannerInfo *root, RelOptInfo *rel, const ForecastTable *table,
 				OpExpr *clause, ForecastCondition *condition)
 {
-	Node *left = linitial(clause->args);
-	Node *right = lsecond(clause->args);
+	Node *left;
+	Node *right;
 
-	if (!is_text_comparison(clause->opno, clause->inputcollid, &condition->negated))
+	if (list_length(clause->args) != 2 ||
+		!is_text_comparison(clause->opno, clause->inputcollid, &condition->negated))
 		return false;
+	left = linitial(clause->args);
+	right = lsecond(clause->args);
 	condition->is_array = false;
 	if (forecast_is_condition_column(table, rel->relid, left, &condition->column) &&
 		is_usable_value(root, right, rel))
@@ -91,7 +95,7 @@ read_comparison(PlannerInfo *root, RelOptInfo *rel, const ForecastTable *table,
 	return true;
 }
 
-/* column = ANY (values), column <> ALL (values); IN and NOT IN become these. */
+/* column = ANY (values), column <> ALL (values)?  IN and NOT IN become these. */
 static bool
 read_array_comparison(PlannerInfo *root, RelOptInfo *rel, const ForecastTable *table,
 					  ScalarArrayOpExpr *clause, ForecastCondition *condition)
@@ -109,6 +113,36 @@ read_array_comparison(PlannerInfo *root, RelOptInfo *rel, const ForecastTable *t
 	return true;
 }
 
+/* column = value OR column = value ...?  That is column = ANY (values). */
+static bool
+read_disjunction(PlannerInfo *root, RelOptInfo *rel, const ForecastTable *table,
+				 BoolExpr *clause, ForecastCondition *condition)
+{
+	ArrayExpr *values = makeNode(ArrayExpr);
+	ListCell *cell;
+
+	values->array_typeid = TEXTARRAYOID;
+	values->array_collid = DEFAULT_COLLATION_OID;
+	values->element_typeid = TEXTOID;
+	values->location = -1;
+
+	condition->column = NULL;
+	foreach(cell, clause->args)
+	{
+		Var *column = condition->column;
+
+		if (!IsA(lfirst(cell), OpExpr) ||
+			!read_comparison(root, rel, table, lfirst(cell), condition) ||
+			condition->negated ||
+			(column && column->varattno != condition->column->varattno))
+			return false;
+		values->elements = lappend(values->elements, condition->value);
+	}
+	condition->is_array = true;
+	condition->value = (Expr *) eval_const_expressions(root, (Node *) values);
+	return true;
+}
+
 /*
  * Reads a clause as a condition, if it is one.  Clauses that must not be
  * evaluated before others (row level security, security barrier views) are left
@@ -123,11 +157,13 @@ read_condition(PlannerInfo *root, RelOptInfo *rel, const ForecastTable *table,
 
 	if (rinfo->pseudoconstant || !restriction_is_securely_promotable(rinfo, rel))
 		return false;
-	known = (is_opclause(clause) && list_length(((OpExpr *) clause)->args) == 2 &&
+	known = (IsA(clause, OpExpr) &&
 			 read_comparison(root, rel, table, (OpExpr *) clause, condition)) ||
 			(IsA(clause, ScalarArrayOpExpr) &&
 			 read_array_comparison(root, rel, table, (ScalarArrayOpExpr *) clause,
-								   condition));
+								   condition)) ||
+			(is_orclause(clause) &&
+			 read_disjunction(root, rel, table, (BoolExpr *) clause, condition));
 	if (!known)
 		return false;
 	condition->field = forecast_table_field(table, condition->column->varattno);
