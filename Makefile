@@ -62,6 +62,7 @@ OBJS = \
 	src/aws/sts.o \
 	src/aws/sts_answer.o \
 	src/aws/transport.o \
+	src/aws/url.o \
 	src/aws/user_agent.o \
 	src/aws/waiter.o
 

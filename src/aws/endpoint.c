@@ -1,16 +1,11 @@
 /*
  * endpoint.c
  *		Region, or the URL a user gives instead, to the place requests go.
- *
- * Endpoint URLs are taken apart by libcurl, so that what is checked here is
- * what is connected to later.
  */
 #include "postgres.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
-
 #include "aws/endpoint.h"
+#include "aws/url.h"
 
 /*
  * The partitions, by the prefix of their regions' names; the last row is for all
@@ -49,17 +44,6 @@ static const struct
 /* Of a name in the DNS (RFC 1035, without the final dot). */
 #define MAX_HOST_LENGTH 253
 
-/* The parts of a URL that matter to us; malloc'ed by libcurl. */
-typedef struct UrlParts
-{
-	char *scheme;
-	char *host;
-	char *port; /* NULL if the URL has none */
-	char *path;
-	bool has_zone; /* a zone id, as of a link-local address */
-	bool is_bare;  /* no user, password, query or fragment */
-} UrlParts;
-
 /*
  * Is this a name that can stand in a host name and in a credential scope?
  */
@@ -72,156 +56,6 @@ aws_region_is_valid(const char *region)
 		   strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
-static void
-free_parts(UrlParts *parts)
-{
-	curl_free(parts->scheme);
-	curl_free(parts->host);
-	curl_free(parts->port);
-	curl_free(parts->path);
-}
-
-/* What came of looking at a URL: the worst so far. */
-typedef enum UrlResult
-{
-	URL_OK,
-	URL_MALFORMED,
-	URL_OUT_OF_MEMORY
-} UrlResult;
-
-/* Gets a part, malloc'ed; NULL if the URL has none. */
-static char *
-get_part(CURLU *handle, CURLUPart part, unsigned flags, UrlResult *result)
-{
-	char *value = NULL;
-
-	if (curl_url_get(handle, part, &value, flags) == CURLUE_OUT_OF_MEMORY)
-		*result = URL_OUT_OF_MEMORY;
-	return value;
-}
-
-static bool
-has_part(CURLU *handle, CURLUPart part, UrlResult *result)
-{
-	char *value = get_part(handle, part, 0, result);
-	bool found = value != NULL;
-
-	curl_free(value);
-	return found;
-}
-
-/* Never throws, because of what is malloc'ed. */
-static UrlResult
-read_parts(UrlParts *parts, CURLU *handle, const char *url)
-{
-	CURLUcode code = curl_url_set(handle, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
-	UrlResult result = URL_OK;
-
-	if (code != CURLUE_OK)
-		return code == CURLUE_OUT_OF_MEMORY ? URL_OUT_OF_MEMORY : URL_MALFORMED;
-	parts->scheme = get_part(handle, CURLUPART_SCHEME, 0, &result);
-	parts->host = get_part(handle, CURLUPART_HOST, 0, &result);
-	parts->path = get_part(handle, CURLUPART_PATH, 0, &result);
-	parts->port = get_part(handle, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT, &result);
-	parts->has_zone = has_part(handle, CURLUPART_ZONEID, &result);
-	parts->is_bare = !has_part(handle, CURLUPART_USER, &result) &&
-					 !has_part(handle, CURLUPART_PASSWORD, &result) &&
-					 !has_part(handle, CURLUPART_QUERY, &result) &&
-					 !has_part(handle, CURLUPART_FRAGMENT, &result);
-	if (result == URL_OK && !(parts->scheme && parts->host && parts->path))
-		result = URL_MALFORMED;
-	return result;
-}
-
-/* Takes a URL apart; false if it is none.  Throws out of memory. */
-static bool
-split_url(UrlParts *parts, const char *url)
-{
-	CURLU *handle = curl_url();
-	UrlResult result = URL_OUT_OF_MEMORY;
-
-	memset(parts, 0, sizeof(*parts));
-	if (handle)
-		result = read_parts(parts, handle, url);
-	curl_url_cleanup(handle);
-	if (result == URL_OK)
-		return true;
-
-	free_parts(parts);
-	memset(parts, 0, sizeof(*parts));
-	if (result == URL_OUT_OF_MEMORY)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-						errdetail("libcurl could not take a URL apart.")));
-	return false;
-}
-
-/*
- * Does this host, as it stands in a URL, name this very machine?  Never throws.
- */
-bool
-aws_host_is_loopback(const char *host)
-{
-	struct in_addr address;
-
-	if (pg_strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-		return true;
-	return inet_pton(AF_INET, host, &address) == 1 &&
-		   (ntohl(address.s_addr) >> 24) == 127;
-}
-
-/*
- * Prefixes of IPv6 addresses that carry an IPv4 address, and where: mapped, NAT64
- * (RFC 6052), 6to4 (RFC 3056).
- */
-static const struct
-{
-	unsigned char bytes[12];
-	size_t len; /* the address follows */
-} embeddings[] = {
-	{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 12},
-	{{0, 0x64, 0xff, 0x9b}, 12},
-	{{0x20, 0x02}, 2},
-};
-
-/*
- * Is this an address that instance metadata is at, or one like it?  Whoever gets
- * there gets the server's own credentials, so only who is meant to may.  Link-local
- * addresses of both kinds, and fd00:ec2::/32, where AWS has its own.  family is
- * AF_INET or AF_INET6, bytes the address.  Never throws.
- */
-bool
-aws_address_is_metadata(int family, const void *bytes)
-{
-	static const unsigned char ec2[] = {0xfd, 0x00, 0x0e, 0xc2};
-	const unsigned char *b = bytes;
-
-	if (family == AF_INET)
-		return b[0] == 169 && b[1] == 254;
-	for (size_t i = 0; i < lengthof(embeddings); i++)
-		if (memcmp(b, embeddings[i].bytes, embeddings[i].len) == 0 &&
-			aws_address_is_metadata(AF_INET, b + embeddings[i].len))
-			return true;
-	return IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *) bytes) ||
-		   memcmp(b, ec2, sizeof(ec2)) == 0;
-}
-
-/* The same of an address as it stands in a URL; for names see on_open_socket() in
- * exchange.c. */
-static bool
-is_metadata_host(const char *host)
-{
-	char bare[INET6_ADDRSTRLEN];
-	unsigned char bytes[sizeof(struct in6_addr)];
-
-	if (inet_pton(AF_INET, host, bytes) == 1)
-		return aws_address_is_metadata(AF_INET, bytes);
-	if (host[0] != '[' || strlen(host) >= sizeof(bare))
-		return false;
-	strlcpy(bare, host + 1, strcspn(host, "]"));
-	return inet_pton(AF_INET6, bare, bytes) == 1 &&
-		   aws_address_is_metadata(AF_INET6, bytes);
-}
-
 static bool
 is_ascii(const char *text)
 {
@@ -231,32 +65,6 @@ is_ascii(const char *text)
 	return true;
 }
 
-static const char *
-parts_problem(const UrlParts *parts)
-{
-	bool is_http = pg_strcasecmp(parts->scheme, "http") == 0;
-
-	if (!is_http && pg_strcasecmp(parts->scheme, "https") != 0)
-		return "The scheme must be https, or http for a loopback host.";
-	if (is_metadata_host(parts->host))
-		return "The host is an address of instance metadata, which is no endpoint.";
-	if (is_http && !aws_host_is_loopback(parts->host))
-		return "Plain http is for loopback hosts only (localhost, 127.0.0.1, [::1]); use https.";
-	if (strlen(parts->host) > MAX_HOST_LENGTH)
-		return "The host name is too long.";
-	if (parts->has_zone)
-		return "The host must not have a zone id.";
-	if (parts->port && strcmp(parts->port, "0") == 0)
-		return "The port must not be 0.";
-	if (!is_ascii(parts->host))
-		return "The host must be ASCII: give an international name in its xn-- form.";
-	if (!parts->is_bare)
-		return "It must not carry a user name, a password, a query or a fragment.";
-	if (strcmp(parts->path, "/") != 0)
-		return "It must not have a path.";
-	return NULL;
-}
-
 /*
  * Says in one sentence what makes url unusable as an endpoint (a constant
  * string), or returns NULL if it can be used.
@@ -264,14 +72,29 @@ parts_problem(const UrlParts *parts)
 const char *
 aws_endpoint_url_problem(const char *url)
 {
-	UrlParts parts;
-	const char *problem;
+	AwsUrl parts;
 
-	if (!split_url(&parts, url))
+	if (!aws_url_split(&parts, url))
 		return "It must have the form https://host[:port].";
-	problem = parts_problem(&parts);
-	free_parts(&parts);
-	return problem;
+	if (!aws_url_is_http(&parts))
+		return "The scheme must be https, or http for a loopback host.";
+	if (aws_host_is_metadata(parts.host))
+		return "The host is an address of instance metadata, which is no endpoint.";
+	if (strcmp(parts.scheme, "http") == 0 && !aws_host_is_loopback(parts.host))
+		return "Plain http is for loopback hosts only (localhost, 127.0.0.1, [::1]); use https.";
+	if (strlen(parts.host) > MAX_HOST_LENGTH)
+		return "The host name is too long.";
+	if (parts.has_zone)
+		return "The host must not have a zone id.";
+	if (parts.port && strcmp(parts.port, "0") == 0)
+		return "The port must not be 0.";
+	if (!is_ascii(parts.host))
+		return "The host must be ASCII: give an international name in its xn-- form.";
+	if (parts.has_user || parts.has_query)
+		return "It must not carry a user name, a password, a query or a fragment.";
+	if (strcmp(parts.path, "/") != 0)
+		return "It must not have a path.";
+	return NULL;
 }
 
 /*
@@ -281,20 +104,17 @@ aws_endpoint_url_problem(const char *url)
 const char *
 aws_proxy_url_problem(const char *url)
 {
-	UrlParts parts;
-	const char *problem = NULL;
+	AwsUrl parts;
 
-	if (!split_url(&parts, url))
+	if (!aws_url_split(&parts, url))
 		return "It must have the form http://host[:port] or https://host[:port].";
-	if (pg_strcasecmp(parts.scheme, "http") != 0 &&
-		pg_strcasecmp(parts.scheme, "https") != 0)
-		problem = "The scheme must be http or https.";
-	else if (!parts.is_bare)
-		problem = "It must not carry a user name, a password, a query or a fragment.";
-	else if (strcmp(parts.path, "/") != 0)
-		problem = "It must not have a path.";
-	free_parts(&parts);
-	return problem;
+	if (!aws_url_is_http(&parts))
+		return "The scheme must be http or https.";
+	if (parts.has_user || parts.has_query)
+		return "It must not carry a user name, a password, a query or a fragment.";
+	if (strcmp(parts.path, "/") != 0)
+		return "It must not have a path.";
+	return NULL;
 }
 
 static bool
@@ -415,23 +235,11 @@ aws_endpoint_is_service_url(const char *url, const char *prefix)
 void
 aws_endpoint_for_url(AwsEndpoint *endpoint, const char *url)
 {
-	UrlParts parts;
-	char host[MAX_HOST_LENGTH + sizeof(":65535")];
-	char full[sizeof("https:///") + sizeof(host)];
-	bool ok = split_url(&parts, url);
+	AwsUrl parts;
 
-	/* Into buffers on the stack, so that nothing throws while parts live. */
-	if (ok)
-	{
-		snprintf(host, sizeof(host), "%s%s%s", parts.host, parts.port ? ":" : "",
-				 parts.port ? parts.port : "");
-		snprintf(full, sizeof(full), "%s://%s/", parts.scheme, host);
-		free_parts(&parts);
-	}
-	if (!ok)
+	if (!aws_url_split(&parts, url))
 		ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_ATTRIBUTE_VALUE),
 						errmsg("endpoint URL \"%s\" cannot be used", url)));
-
-	endpoint->host = pstrdup(host);
-	endpoint->url = pstrdup(full);
+	endpoint->host = parts.port ? psprintf("%s:%s", parts.host, parts.port) : parts.host;
+	endpoint->url = psprintf("%s://%s/", parts.scheme, endpoint->host);
 }

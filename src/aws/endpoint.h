@@ -13,8 +13,6 @@ typedef struct AwsEndpoint
 } AwsEndpoint;
 
 extern bool aws_region_is_valid(const char *region);
-extern bool aws_host_is_loopback(const char *host);
-extern bool aws_address_is_metadata(int family, const void *bytes);
 extern const char *aws_endpoint_url_problem(const char *url);
 extern const char *aws_proxy_url_problem(const char *url);
 extern void aws_endpoint_for_region(AwsEndpoint *endpoint, const char *prefix,

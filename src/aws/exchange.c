@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 
-#include "aws/endpoint.h"
 #include "aws/transport_private.h"
+#include "aws/url.h"
 
 /* First size of a response buffer; most answers fit. */
 #define RESPONSE_BUFFER_SIZE 4096

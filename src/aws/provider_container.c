@@ -4,13 +4,11 @@
  */
 #include "postgres.h"
 
-#include <curl/curl.h>
-
-#include "aws/endpoint.h"
 #include "aws/fetch.h"
 #include "aws/printable.h"
 #include "aws/provider.h"
 #include "aws/secret.h"
+#include "aws/url.h"
 #include "compat.h"
 
 #define RELATIVE_URI "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
@@ -51,32 +49,22 @@ is_plain_host(const char *host)
 	return false;
 }
 
-/* What makes a URI unusable; NULL if nothing does.  Never throws. */
+/* What makes a URI unusable; NULL if nothing does. */
 static const char *
 uri_problem(const char *uri)
 {
-	CURLU *handle = curl_url();
-	char *scheme = NULL;
-	char *host = NULL;
-	char *user = NULL;
-	const char *problem = NULL;
+	AwsUrl parts;
 
-	if (handle == NULL || curl_url_set(handle, CURLUPART_URL, uri, 0) != CURLUE_OK ||
-		curl_url_get(handle, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-		curl_url_get(handle, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-		problem = "It is no URI.";
-	else if (curl_url_get(handle, CURLUPART_USER, &user, 0) == CURLUE_OK)
-		problem = "It must not have a user name.";
-	else if (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)
-		problem = "It must be http or https.";
-	else if (strcmp(scheme, "http") == 0 && !is_plain_host(host))
-		problem = "Its host is none of those that may be asked without TLS: a loopback "
-				  "host, 169.254.170.2, 169.254.170.23, [fd00:ec2::23].";
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(user);
-	curl_url_cleanup(handle);
-	return problem;
+	if (!aws_url_split(&parts, uri))
+		return "It is no URI.";
+	if (parts.has_user)
+		return "It must not have a user name.";
+	if (!aws_url_is_http(&parts))
+		return "It must be http or https.";
+	if (strcmp(parts.scheme, "http") == 0 && !is_plain_host(parts.host))
+		return "Its host is none of those that may be asked without TLS: a loopback "
+			   "host, 169.254.170.2, 169.254.170.23, [fd00:ec2::23].";
+	return NULL;
 }
 
 /* Where the credentials are; NULL if the environment does not say. */

@@ -7,14 +7,13 @@
  */
 #include "postgres.h"
 
-#include <curl/curl.h>
-
 #include "common/pg_prng.h"
 #include "utils/timestamp.h"
 
 #include "aws/fetch.h"
 #include "aws/printable.h"
 #include "aws/provider.h"
+#include "aws/url.h"
 
 #define BASE_URL      "http://169.254.169.254"
 #define BASE_URL_IPV6 "http://[fd00:ec2::254]"
@@ -71,17 +70,6 @@ number_setting(const AwsChain *chain, const char *variable, const char *key)
 	return number;
 }
 
-static bool
-is_http_url(const char *url)
-{
-	CURLU *handle = curl_url();
-	bool ok = handle && curl_url_set(handle, CURLUPART_URL, url, 0) == CURLUE_OK;
-
-	curl_url_cleanup(handle);
-	return ok && (pg_strncasecmp(url, "http://", 7) == 0 ||
-				  pg_strncasecmp(url, "https://", 8) == 0);
-}
-
 static const char *
 find_base_url(const AwsChain *chain)
 {
@@ -89,10 +77,11 @@ find_base_url(const AwsChain *chain)
 							  "ec2_metadata_service_endpoint");
 	const char *mode = setting(chain, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
 							   "ec2_metadata_service_endpoint_mode");
+	AwsUrl parts;
 
 	if (url == NULL)
 		url = mode && pg_strcasecmp(mode, "ipv6") == 0 ? BASE_URL_IPV6 : BASE_URL;
-	if (!is_http_url(url))
+	if (!aws_url_split(&parts, url) || !aws_url_is_http(&parts))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("AWS_EC2_METADATA_SERVICE_ENDPOINT is no URL of http or https")));
