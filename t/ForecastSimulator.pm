@@ -139,7 +139,7 @@ sub default_fixture
 	};
 }
 
-# Starts a simulator and waits until it is ready.  Options: port, tls
+# Starts a simulator and waits until it is ready.  Options: host, port, tls
 # ([certificate, key]), job_seconds, fixture (a hash; added to the default one).
 #
 # The methods below that talk to it are for plain http: core Perl has no TLS.
@@ -153,6 +153,7 @@ sub start
 	my $self = bless {
 		fixture     => $file,
 		tls         => $options{tls},
+		host        => $options{host},
 		job_seconds => $options{job_seconds} // 2,
 		http        => HTTP::Tiny->new(keep_alive => 0, timeout => $patience),
 	}, $class;
@@ -164,8 +165,9 @@ sub start
 sub command
 {
 	my ($self) = @_;
-	my @tls = $self->{tls} ? ('--tls', @{ $self->{tls} }) : ();
-	return ($program, '--fixture', $self->{fixture}, '--job-seconds', $self->{job_seconds}, @tls);
+	my @tls  = $self->{tls}  ? ('--tls',  @{ $self->{tls} }) : ();
+	my @host = $self->{host} ? ('--host', $self->{host})     : ();
+	return ($program, '--fixture', $self->{fixture}, '--job-seconds', $self->{job_seconds}, @tls, @host);
 }
 
 sub launch

@@ -24,6 +24,10 @@
 #define MAX_IDLE_SECONDS     60L
 #define MAX_LIFETIME_SECONDS 600L
 
+/* For so long a name is not looked up again: many connections begin at once, but one
+ * that replaces another must not go where there is nobody any longer. */
+#define MAX_NAME_SECONDS 2L
+
 /* ---- callbacks from libcurl: they never throw and never palloc ---- */
 
 /* The connection stands and the request is about to be sent. */
@@ -290,6 +294,7 @@ set_common_options(CURL *easy, AwsTransport *transport)
 	/* One that was idle for long is dead, and names change their addresses. */
 	SET(easy, CURLOPT_MAXAGE_CONN, MAX_IDLE_SECONDS);
 	SET(easy, CURLOPT_MAXLIFETIME_CONN, MAX_LIFETIME_SECONDS);
+	SET(easy, CURLOPT_DNS_CACHE_TIMEOUT, MAX_NAME_SECONDS);
 
 	SET(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
 	SET(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
