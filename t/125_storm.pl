@@ -28,8 +28,11 @@ my $simulator = ForecastSimulator->start(fixture => generated_jobs(JOBS, 50));
 my $node      = new_cluster(conf => "jit = off\n");
 my @timeouts  = (read_timeout => '1s', connect_timeout => '1s');
 
-create_server($node, 'forecast', $simulator->url, @timeouts,
-	max_attempts => 10, max_pool_connections => 32, batch_size => 1000);
+foreach my $server ('forecast', 'second')
+{
+	create_server($node, $server, $simulator->url, @timeouts, max_attempts => 10,
+		max_pool_connections => $server eq 'forecast' ? 32 : 8, batch_size => 1000, async_capable => 'true');
+}
 create_server($node, 'usual', $simulator->url, @timeouts, max_attempts => undef);
 
 my $session = open_session($node);
@@ -79,11 +82,11 @@ sub sent_again_by_libcurl
 	return scalar grep { $seen{"$_->{invocation_id} $_->{sdk_request}"}++ } $simulator->log;
 }
 
-# Runs a query that fills "got", each backend for its part of what is wanted.
-# %options are of the storm.
+# Runs a query that fills "got", each backend for its part of what is wanted, by a
+# pool of so many connections.  %options are of the storm.
 sub weather
 {
-	my ($what, $query, $plan, %options) = @_;
+	my ($what, $query, $plan, $pool, %options) = @_;
 
 	$session->query_safe('TRUNCATE got');
 	like($session->query_safe("EXPLAIN (COSTS OFF) $query"), $plan, "$what: plan");
@@ -115,7 +118,7 @@ sub weather
 	is($sum{retries} + $again, $faults, "$what: one more attempt for each fault");
 	is($sum{throttles}, scalar(grep { ($_->{error} // '') eq 'ThrottlingException' || $_->{status} == 429 } $simulator->log),
 		"$what: throttles");
-	cmp_ok($counters->{max_in_flight}, '<=', 32 * BACKENDS, "$what: no more at once than max_pool_connections");
+	cmp_ok($counters->{max_in_flight}, '<=', $pool * BACKENDS, "$what: no more at once than max_pool_connections");
 	return;
 }
 
@@ -133,8 +136,15 @@ my $mine   = "SELECT arn FROM wanted WHERE n % @{[BACKENDS]} = current_setting('
 my $join   = "SELECT $fields FROM ($mine OFFSET 0) w JOIN forecast.jobs j ON j.arn = w.arn";
 my $array  = "SELECT $fields FROM forecast.jobs j WHERE arn = ANY (ARRAY($mine))";
 
-weather('a storm, join',  $join,  qr/LookupJoin/,   seed => 1);
-weather('a storm, = ANY', $array, qr/Foreign Scan/, seed => 2);
+# Two thirds of them at one server, the rest at another beside it.
+my $append = join ' UNION ALL ', map {
+	my ($server, $part) = @$_;
+	"SELECT $fields FROM $server.jobs j WHERE arn = ANY (ARRAY($mine AND n % 3 $part 0))"
+} ['forecast', '>'], ['second', '='];
+
+weather('a storm, join',        $join,   qr/LookupJoin/,                                32,     seed => 1);
+weather('a storm, = ANY',       $array,  qr/Foreign Scan/,                              32,     seed => 2);
+weather('a storm, two servers', $append, qr/Async Foreign Scan.*Async Foreign Scan/s, 32 + 8, seed => 3);
 $_->quit foreach @backends;
 
 # --- down --------------------------------------------------------------------
