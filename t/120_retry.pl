@@ -38,6 +38,13 @@ create_server($node, 'few',  $simulator->url, @usual, max_pool_connections => 8)
 my $session = open_session($node);
 $session->set_query_timer_restart;
 
+# Told to come back in an hour.  A session waits for it while the rest is tested.
+my $busy    = ForecastSimulator->start;
+my $patient = open_session($node);
+create_server($node, 'busy', $busy->url, @usual);
+$busy->fault({ fault => 'throttle', headers => { 'Retry-After' => '3600' } });
+begin_query($patient, status_from('busy'));
+
 sub status_from
 {
 	my ($server, $name) = @_;
@@ -516,5 +523,14 @@ SKIP:
 	goes_on('TLS');
 }
 
-$session->quit;
+# --- an hour later -----------------------------------------------------------
+
+my $hour = finish_query($patient);
+is($hour->{rows} . $hour->{text}, 'ACTIVE', 'Retry-After of an hour: the row');
+my @visits = $busy->log;
+is(scalar @visits, 2, 'Retry-After of an hour: requests');
+cmp_ok($visits[1]{time} - $visits[0]{time}, '>=', 20, 'Retry-After of an hour: twenty seconds');
+cmp_ok($visits[1]{time} - $visits[0]{time}, '<',  90, 'Retry-After of an hour: no hour');
+
+$_->quit foreach $session, $patient;
 done_testing();
