@@ -13,6 +13,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 
 use ForecastSimulator qw(:DEFAULT generated_jobs holdings is_flat predictor_arn);
+use IdentitySimulator;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -51,6 +52,13 @@ create_server($node, $_, $simulator->url,
 	max_attempts => 1, connect_timeout => '5s', read_timeout => '5s')
   for 'forecast', 'west';
 
+# As a role, which is assumed anew by each client.
+my $identity = IdentitySimulator->start($simulator);
+create_server($node, 'assumed', $simulator->url,
+	sts_endpoint_url => $identity->url, connect_timeout => '5s', read_timeout => '5s');
+$node->safe_psql('postgres', "ALTER USER MAPPING FOR CURRENT_USER SERVER assumed
+	OPTIONS (ADD role_arn '" . IdentitySimulator::role_arn('analyst') . "')");
+
 # --- what is asked -----------------------------------------------------------
 
 my $keys = 'ARRAY[' . join(', ', map { "'" . job_arn("job_$_") . "'" } 1 .. 2 * POOL) . ']';
@@ -80,7 +88,7 @@ my $changes = 0;
 sub drop_clients
 {
 	my $timeout = 5000 + ++$changes % 2;
-	return join '', map { "ALTER SERVER $_ OPTIONS (SET read_timeout '${timeout}ms');\n" } 'forecast', 'west';
+	return join '', map { "ALTER SERVER $_ OPTIONS (SET read_timeout '${timeout}ms');\n" } 'forecast', 'west', 'assumed';
 }
 
 sub goes_on
@@ -255,6 +263,12 @@ if ($fails)
 		goes_on($who);
 		is_flat($before, holdings($session), "$who has no memory");
 	}
+
+	# The answer about a role is XML, for which expat has its memory from us.
+	$queries{'a role'} = [ "SELECT status FROM assumed.jobs WHERE arn = '" . job_arn('job_1') . "'", 'ACTIVE' ];
+	goes_on('before a role');
+	sweep($_, 'a role') foreach 'libcurl', 'libcrypto', 'forecast_fdw';
+	goes_on('a role');
 
 	# What is done once in a backend: it can be done again when it has failed.
 	foreach my $n (1 .. 4)

@@ -13,6 +13,7 @@
 
 #include "aws/secret.h"
 #include "aws/sts_answer.h"
+#include "compat.h"
 
 /* Elements deeper than this are none of those that matter. */
 #define MAX_DEPTH 16
@@ -174,6 +175,13 @@ free_parser(void *arg)
 	XML_ParserFree(arg);
 }
 
+pg_noreturn static void
+out_of_memory(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
+					errdetail("Expat could not read an answer of AWS STS.")));
+}
+
 static XML_Parser
 create_parser(void)
 {
@@ -182,8 +190,7 @@ create_parser(void)
 	XML_Parser parser = XML_ParserCreate_MM("UTF-8", &memory, NULL);
 
 	if (parser == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-						errdetail("Expat could not create a parser.")));
+		out_of_memory();
 	cleanup->func = free_parser;
 	cleanup->arg = parser;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, cleanup);
@@ -192,7 +199,7 @@ create_parser(void)
 
 /*
  * Reads an answer, len bytes of XML.  What is not well-formed has no elements.
- * Allocated in the current memory context, and wiped with it.
+ * Allocated in the current memory context, and wiped with it.  Throws out of memory.
  */
 void
 aws_sts_read_answer(AwsStsAnswer *answer, const char *xml, size_t len)
@@ -214,5 +221,7 @@ aws_sts_read_answer(AwsStsAnswer *answer, const char *xml, size_t len)
 	XML_SetStartDoctypeDeclHandler(reader.parser, on_doctype);
 	if (XML_Parse(reader.parser, xml, (int) len, XML_TRUE) != XML_STATUS_OK)
 		memset(answer, 0, sizeof(*answer));
+	if (XML_GetErrorCode(reader.parser) == XML_ERROR_NO_MEMORY)
+		out_of_memory();
 	XML_SetUserData(reader.parser, NULL);
 }
