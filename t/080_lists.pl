@@ -33,7 +33,6 @@ create_server($node, 'sized',   $small->url, fetch_size           => '10');
 create_server($node, 'narrow',  $small->url, max_pool_connections => '4');
 
 my $session = open_session($node);
-$session->set_query_timer_restart;
 
 # --- how it is told ----------------------------------------------------------
 
@@ -655,7 +654,6 @@ sub peak_of_listing
 
 # A session of its own: what others have freed would hide what this one takes.
 my $fresh = open_session($node);
-$fresh->set_query_timer_restart;
 my ($of_few, $of_many) = map { peak_of_listing($fresh, $_) } 10_000, 200_000;
 note("peak of memory: $of_few kB for 10,000 rows, $of_many kB for 200,000");
 cmp_ok($of_many - $of_few, '<', MAY_GROW_KB, 'memory does not grow with the rows');

@@ -53,7 +53,6 @@ my $node = new_cluster(conf => "jit = off\n");
 # One table for all regions: the ARN tells which one a job is of.  The partitions
 # have names of their own for the fields.
 my $session = open_session($node);
-$session->set_query_timer_restart;
 $session->query_safe("
 	CREATE TABLE jobs (id text, name text, status text, format text)
 	PARTITION BY LIST (split_part(id, ':', 4))");

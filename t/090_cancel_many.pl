@@ -35,14 +35,12 @@ create_server($node, 'first',  $simulators[0]->url, @options);
 create_server($node, 'second', $simulators[1]->url, @options);
 
 my $session = open_session($node);
-$session->set_query_timer_restart;
 $session->query_safe("
 	CREATE TABLE keys AS SELECT '" . job_arn('job_') . "' || i AS arn FROM generate_series(1, 1000) i;
 	ANALYZE keys");
 
 # Who cancels, without the time a new connection takes.
 my $operator = open_session($node);
-$operator->set_query_timer_restart;
 
 # --- what is cancelled -------------------------------------------------------
 

@@ -36,7 +36,6 @@ create_server($node, 'many', $simulator->url, @usual, max_attempts => 10);
 create_server($node, 'few',  $simulator->url, @usual, max_pool_connections => 8);
 
 my $session = open_session($node);
-$session->set_query_timer_restart;
 
 # Told to come back in an hour.  A session waits for it while the rest is tested.
 my $busy    = ForecastSimulator->start;
@@ -374,7 +373,6 @@ $simulator->latency(0);
 # Whoever has failed 100 times gets no more retries: 500 tokens, 5 for each.
 # A session of its own has a quota of its own.
 my $failing = open_session($node);
-$failing->set_query_timer_restart;
 my $sent = 0;
 my $exhausted;
 foreach my $round (1 .. 40)
@@ -406,7 +404,6 @@ $failing->quit;
 
 # Timeouts cost twice as much.
 $failing = open_session($node);
-$failing->set_query_timer_restart;
 $node->safe_psql('postgres', "ALTER SERVER forecast OPTIONS (SET read_timeout '200ms')");
 $sent = 0;
 foreach my $round (1 .. 40)

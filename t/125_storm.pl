@@ -36,7 +36,6 @@ foreach my $server ('forecast', 'second')
 create_server($node, 'usual', $simulator->url, @timeouts, max_attempts => undef);
 
 my $session = open_session($node);
-$session->set_query_timer_restart;
 $session->query_safe("SET my.part = 0");
 $session->query_safe('
 	CREATE TABLE wanted (n integer, arn text);

@@ -96,7 +96,6 @@ keeps_to_the_limit('eight backends', 8);
 
 # A query that meets the limit is right, and says that it was throttled.
 my $session = open_session($node);
-$session->set_query_timer_restart;
 begin_limit();
 my $limited = attempt($session, jobs(200, 0));
 is($limited->{rows} . $limited->{text}, '200|200|200', 'under the limit: every row');

@@ -79,7 +79,6 @@ my %queries = (
 );
 
 my $session = open_session($node);
-$session->set_query_timer_restart;
 like($session->query_safe("EXPLAIN $queries{'a lookup join'}[0]"), qr/LookupJoin/, 'a lookup join: plan');
 like($session->query_safe("EXPLAIN $queries{'an async append'}[0]"), qr/Async Foreign Scan/, 'an async append: plan');
 

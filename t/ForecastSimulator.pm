@@ -375,13 +375,15 @@ EOSQL
 	return;
 }
 
-# A session that goes on after errors and reports all there is to know of them.
+# A session that goes on after errors and reports all there is to know of them.  The
+# test's patience is for each of its queries.
 sub open_session
 {
 	my ($node, %options) = @_;
 	my $session =
 	  $node->background_psql('postgres', on_error_stop => 0, %options);
 
+	$session->set_query_timer_restart;
 	$session->query_safe('\set VERBOSITY verbose');
 	$session->{backend} = $session->query_safe('SELECT pg_backend_pid()');
 	return $session;
