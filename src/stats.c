@@ -61,6 +61,7 @@ typedef struct StatsCode
 typedef struct StatsEntry
 {
 	StatsKey key;
+	bool gone; /* had no server when it was last shown */
 	int64 calls;
 	int64 errors;
 	int64 retries;
@@ -143,6 +144,13 @@ get_session_entries(void)
 	return session_entries;
 }
 
+/* Is the first one of less use than the other? */
+static bool
+goes_before(const StatsEntry *entry, const StatsEntry *other)
+{
+	return entry->gone == other->gone ? entry->calls < other->calls : entry->gone;
+}
+
 /* Makes room.  Of what was dropped, nobody makes calls any longer. */
 static void
 evict_entry(HTAB *entries)
@@ -153,7 +161,7 @@ evict_entry(HTAB *entries)
 
 	hash_seq_init(&scan, entries);
 	while ((entry = hash_seq_search(&scan)) != NULL)
-		if (least == NULL || entry->calls < least->calls)
+		if (least == NULL || goes_before(entry, least))
 			least = entry;
 	if (least)
 		hash_search(entries, &least->key, HASH_REMOVE, NULL);
@@ -205,6 +213,7 @@ count_latency(StatsEntry *entry, double seconds)
 static void
 count_call(StatsEntry *entry, const AwsCallReport *report, const char *code)
 {
+	entry->gone = false;
 	entry->calls++;
 	entry->errors += code != NULL;
 	entry->retries += report->retries;
@@ -282,15 +291,21 @@ may_see(Oid server)
 		   forecast_server_aclcheck(server, GetUserId()) == ACLCHECK_OK;
 }
 
-/* Its server was dropped: gives its place to others. */
+/*
+ * There is no such server: its place is the first to be given to others.  It is not
+ * given away at once: who drops the server, or creates it, may not have committed yet.
+ */
 static void
-remove_entry(HTAB *entries, const StatsKey *key)
+mark_gone(HTAB *entries, const StatsKey *key)
 {
 	bool is_shared = entries == shared_entries;
+	StatsEntry *entry;
 
 	if (is_shared)
 		LWLockAcquire(shared_stats->lock, LW_EXCLUSIVE);
-	hash_search(entries, key, HASH_REMOVE, NULL);
+	entry = hash_search(entries, key, HASH_FIND, NULL);
+	if (entry)
+		entry->gone = true;
 	if (is_shared)
 		LWLockRelease(shared_stats->lock);
 }
@@ -353,7 +368,7 @@ put_rows(ReturnSetInfo *result, HTAB *entries, List *copies, const char *scope)
 														 FSV_MISSING_OK);
 
 		if (server == NULL)
-			remove_entry(entries, &entry->key);
+			mark_gone(entries, &entry->key);
 		else if (may_see(server->serverid))
 			put_row(result, server, entry, scope);
 	}

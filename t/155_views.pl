@@ -193,6 +193,13 @@ unlike($shown, qr/$pieces/i, '... show no piece of it');
 $node->safe_psql('postgres', 'DROP SCHEMA token CASCADE; DROP SERVER token CASCADE');
 is(stats($session, 'session'), '', 'a server that is dropped is not shown any longer');
 
+# Unless it is not dropped after all.
+answers($session, describe('one'), 'ACTIVE', 'a call to a server');
+is( $session->query_safe('BEGIN; SET LOCAL client_min_messages = warning; DROP SERVER one CASCADE;
+		SELECT count(*) FROM forecast_fdw_stats; ROLLBACK'),
+	'0', '... which is dropped, but not for good, is not shown');
+is(stats($session, 'session'), 'one|' . DESCRIBE . '|1|0', '... and is shown again afterwards');
+
 # --- connections -----------------------------------------------------------------
 
 my $connections = "SELECT server_name, user_name, endpoint_url, remote_address, state, count(*), bool_and(opened <= now())
