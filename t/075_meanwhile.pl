@@ -5,6 +5,8 @@ use strict;
 use warnings;
 
 use FindBin;
+use IO::Select;
+use IO::Socket::INET;
 use JSON::PP;
 use lib $FindBin::RealBin;
 
@@ -59,7 +61,7 @@ SKIP:
 {
 	my $folder = PostgreSQL::Test::Utils::tempdir();
 
-	skip 'openssl is missing: TLS is not tested', 2
+	skip 'openssl is missing: TLS is not tested', 3
 	  if system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
 		  . "-subj /CN=localhost -addext 'subjectAltName = IP:127.0.0.1' "
 		  . "-keyout $folder/key -out $folder/crt >$folder/log 2>&1") != 0;
@@ -69,6 +71,50 @@ SKIP:
 	create_server($node, 'secure', $secure->url, ca_bundle => "$folder/crt",
 		connect_timeout => '500ms', read_timeout => '500ms', fetch_size => 20);
 	idles('secure', 'https');
+
+	# Neither does the time that is taken over the rows of one branch of an Append make
+	# another one late, whose connection is being made step by step: TLS 1.2 takes two.
+	append_to_file("$folder/openssl.cnf", "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nMaxProtocol = TLSv1.2\n");
+	local $ENV{OPENSSL_CONF} = "$folder/openssl.cnf";
+	my $old = ForecastSimulator->start(tls => [ "$folder/crt", "$folder/key" ]);
+	create_server($node, 'distant', 'https://127.0.0.1:' . slow_relay($old->port),
+		ca_bundle => "$folder/crt", async_capable => 'true', connect_timeout => '1s');
+	create_server($node, 'near', $simulator->url, async_capable => 'true');
+	my $loop = attempt($session, "DO \$\$
+		DECLARE
+		  seen integer := 0;
+		  job  record;
+		BEGIN
+		  FOR job IN SELECT name FROM distant.jobs WHERE arn = '" . job_arn('job_1') . "'
+			UNION ALL SELECT name FROM near.jobs WHERE arn = ANY (ARRAY(SELECT '" . job_arn('job_') . "' || i FROM generate_series(1, 100) i))
+		  LOOP
+			PERFORM pg_sleep(2) WHERE seen = 0;
+			seen := seen + 1;
+		  END LOOP;
+		  RAISE NOTICE 'rows: %', seen;
+		END \$\$");
+	like($loop->{text}, qr/NOTICE: .*rows: 101$/m, 'an Append: a pause over the rows of one branch');
+}
+
+# Passes bytes on to the port, and takes its time to pass any back.
+sub slow_relay
+{
+	my ($port) = @_;
+	return serve(sub {
+		my ($client) = @_;
+		my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or return;
+		my $both   = IO::Select->new($client, $server);
+
+		while (my @ready = $both->can_read)
+		{
+			foreach my $from (@ready)
+			{
+				sysread($from, my $data, 65536) or return;
+				sleep 0.3 if $from == $server;
+				syswrite($from == $client ? $server : $client, $data) or return;
+			}
+		}
+	});
 }
 
 # The time-outs are still there when somebody waits, with pauses in between or not.

@@ -223,6 +223,36 @@ foreach my $case (@endings)
 	is(scalar(() = slurp_file($accepted) =~ /x/g), 3, "$name: three connections");
 }
 
+# What comes unasked on a connection that is idle is no answer to the next request.
+my %unasked = (
+	says_goodbye  => "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+	says_too_much => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+	says_nonsense => "\0",
+);
+
+foreach my $name (sort keys %unasked)
+{
+	my $accepted = "$folder/$name";
+	append_to_file($accepted, '');
+	my $port = serve(sub {
+		my ($c) = @_;
+		append_to_file($accepted, "x\n");
+		foreach (1 .. 2)
+		{
+			read_request($c);
+			answer_with($c);
+		}
+		select undef, undef, undef, 0.05;
+		print $c $unasked{$name};
+		read_request($c);
+	});
+	my $query = warm_server($name, $port);
+	answers($session, $query, 'ACTIVE', "$name: the second answer");
+	select undef, undef, undef, 0.2;
+	is(retries($query), 0, "$name: the third answer, and no retry");
+	is(scalar(() = slurp_file($accepted) =~ /x/g), 2, "$name: by another connection");
+}
+
 # The simulator tells more: the same request came twice, as one attempt.
 sub is_sent_again
 {
@@ -267,11 +297,6 @@ create_server($node, 'fresh', $simulator->url);
 $simulator->fault({ fault => 'cut' });
 is(attempt($session, describe('fresh'))->{sqlstate}, '08006', 'a new connection is closed, and one attempt is all: an error');
 answers($session, describe('fresh'), 'ACTIVE', '... and the next query succeeds');
-
-SKIP:
-{
-	skip 'changes of DNS: /etc/hosts is for root alone, and what is known of a name counts for a minute', 1;
-}
 
 # --- redirects ---------------------------------------------------------------
 

@@ -771,8 +771,8 @@ aws_client_due(AwsClient *client)
 }
 
 /*
- * Says that the current statement waits for aws_client_pollset() and
- * aws_client_due() by means of its own, until aws_client_advance() is called.
+ * Says that somebody waits from now on for aws_client_pollset() and aws_client_due(),
+ * by means of his own, until aws_client_advance() is called for any client.
  */
 void
 aws_client_watch(AwsClient *client)

@@ -23,11 +23,11 @@
 #include <arpa/inet.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
-#include "access/xact.h"
 #include "portability/instr_time.h"
 #include "storage/fd.h"
 #include "utils/memutils.h"
@@ -43,6 +43,12 @@
 
 /* How often ready sockets are looked for before interrupts are: enough for 500. */
 #define MAX_LOOKS 32
+
+/*
+ * When it was last seen that a wait of whoever waits for several transports was over:
+ * see aws_transport_watch().
+ */
+static double last_wakeup = -1;
 
 /*
  * Seconds on a clock that never jumps.  Never negative.
@@ -187,12 +193,22 @@ aws_transport_forget_socket(AwsTransport *transport, curl_socket_t fd)
 			transport->sockets[i--] = transport->sockets[--transport->nsockets];
 }
 
+/* Is what is going on there, or was until now, HTTP/2? */
+static bool
+speaks_http2(CURL *easy)
+{
+	long version = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+	return version >= CURL_HTTP_VERSION_2_0;
+}
+
 /*
  * libcurl waits for a socket, or no longer does.  One whose answer is complete will
  * soon be waited for again: it stays in the pollset until it has something to say.
  */
 static int
-on_socket(CURL *easy pg_attribute_unused(), curl_socket_t fd, int what, void *arg,
+on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 		  void *socket_arg pg_attribute_unused())
 {
 	AwsTransport *transport = arg;
@@ -202,7 +218,9 @@ on_socket(CURL *easy pg_attribute_unused(), curl_socket_t fd, int what, void *ar
 		socket->awaited = what != CURL_POLL_REMOVE;
 	if (what == CURL_POLL_REMOVE)
 	{
-		if (socket == NULL)
+		if (socket)
+			socket->may_talk = speaks_http2(easy);
+		else
 			aws_pollset_forget(transport->pollset, fd);
 		return 0;
 	}
@@ -314,6 +332,7 @@ aws_transport_create(const AwsTransportConfig *config)
 	transport->context = context;
 	transport->pollset = -1;
 	transport->wake_up = -1;
+	transport->watched_since = -1;
 	dlist_init(&transport->exchanges);
 
 	cleanup = MemoryContextAlloc(context, sizeof(MemoryContextCallback));
@@ -407,14 +426,15 @@ void
 aws_transport_forgive_idleness(AwsTransport *transport)
 {
 	double time = aws_transport_now();
+	double waited_until = transport->driven;
 	dlist_iter iter;
 
-	/* Somebody has been waiting all the time, for this and for others. */
-	if (transport->watched == GetCurrentStatementStartTimestamp())
-		return;
+	/* Somebody has been waiting, for this and for others, until one of them woke him. */
+	if (transport->watched_since >= 0 && last_wakeup > transport->watched_since)
+		waited_until = Max(waited_until, last_wakeup);
 	dlist_foreach(iter, &transport->exchanges)
 		dlist_container(AwsExchange, node, iter.cur)->last_progress += time -
-																	   transport->driven;
+																	   waited_until;
 	transport->driven = time;
 }
 
@@ -456,7 +476,11 @@ drive(AwsTransport *transport, curl_socket_t fd, int events)
 						 AWS_OUTCOME_OUT_OF_MEMORY);
 }
 
-/* Does libcurl wait for that socket?  One that it does not is dropped. */
+/*
+ * Does libcurl wait for that socket?  If not, it is dropped from the pollset, and so
+ * is the connection: what it has to say is not about anything that was asked, but
+ * would be taken for the answer to the next request.
+ */
 static bool
 is_awaited(AwsTransport *transport, curl_socket_t fd)
 {
@@ -466,6 +490,9 @@ is_awaited(AwsTransport *transport, curl_socket_t fd)
 		return true;
 	aws_pollset_forget(transport->pollset, fd);
 	socket->watched = 0;
+	/* libcurl sees that it is closed, and makes another. */
+	if (!socket->may_talk)
+		(void) shutdown(fd, SHUT_RDWR);
 	return false;
 }
 
@@ -509,6 +536,7 @@ aws_transport_begin(AwsTransport *transport, AwsExchange *exchange)
 	sigset_t saved;
 
 	block_signals(&saved);
+	drive_sockets(transport); /* none that is spoiled is to be used */
 	if (!transport->broken &&
 		curl_multi_add_handle(transport->multi, exchange->easy) == CURLM_OK)
 	{
@@ -531,7 +559,9 @@ aws_transport_advance(AwsTransport *transport)
 	sigset_t saved;
 
 	CHECK_FOR_INTERRUPTS();
-	transport->watched = 0;
+	if (transport->watched_since >= 0)
+		last_wakeup = aws_transport_now();
+	transport->watched_since = -1;
 	block_signals(&saved);
 	drive_sockets(transport);
 	drive_timers(transport);
@@ -567,13 +597,14 @@ aws_transport_due(AwsTransport *transport, double callers_due)
 }
 
 /*
- * Says that the current statement waits for the transport from now on until
- * aws_transport_advance() is called, by means of its own.
+ * Says that somebody waits for the transport from now on, by means of his own, and
+ * maybe for others too: until aws_transport_advance() is called for one of them.
  */
 void
 aws_transport_watch(AwsTransport *transport)
 {
-	transport->watched = GetCurrentStatementStartTimestamp();
+	aws_transport_forgive_idleness(transport);
+	transport->watched_since = transport->driven;
 }
 
 /*

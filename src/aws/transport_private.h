@@ -21,9 +21,10 @@
 typedef struct AwsSocket
 {
 	curl_socket_t fd;
-	ino_t inode;  /* libcurl does not tell of each one that it closes */
-	int watched;  /* what for it is in the pollset: CURL_POLL_*, 0: it is not */
-	bool awaited; /* does libcurl wait for it? */
+	ino_t inode;   /* libcurl does not tell of each one that it closes */
+	int watched;   /* what for it is in the pollset: CURL_POLL_*, 0: it is not */
+	bool awaited;  /* does libcurl wait for it? */
+	bool may_talk; /* also when nothing was asked, as HTTP/2 does */
 	TimestampTz opened;
 	char address[AWS_ADDRESS_SIZE]; /* of the peer */
 } AwsSocket;
@@ -39,7 +40,7 @@ struct AwsTransport
 	WaitEventSet *wait_set; /* latch, postmaster death, pollset */
 	double wake_up;         /* when libcurl wants to be called; < 0: never */
 	double driven;          /* when it was called last */
-	TimestampTz watched;    /* the statement that waits for it elsewhere, 0: none does */
+	double watched_since; /* so long somebody has waited for it elsewhere; < 0: nobody */
 
 	CURL **idle; /* up to max_connections handles with the common options set */
 	int nidle;
