@@ -149,6 +149,38 @@ is(connections($other), "same_place|$owner|idle|1", 'a session sees only its own
 $other->quit;
 $simulator->latency(0);
 
+# --- more servers than descriptors -------------------------------------------
+
+use constant SERVERS => 130;
+
+# PostgreSQL lets extensions have a third of max_files_per_process, 1000.
+$session->query_safe("DO \$\$ BEGIN FOR n IN 1 .. @{[SERVERS]} LOOP
+	EXECUTE format('CREATE SERVER many_%s FOREIGN DATA WRAPPER forecast_fdw OPTIONS (region %L, endpoint_url %L)', n, 'eu-west-1', '"
+	  . $simulator->url . "');
+	EXECUTE format('CREATE USER MAPPING FOR CURRENT_USER SERVER many_%s OPTIONS (aws_access_key_id %L, aws_secret_access_key %L)',
+	  n, '" . ACCESS_KEY_ID . "', '" . SECRET_ACCESS_KEY . "');
+	EXECUTE format('CREATE FOREIGN TABLE many_%s (arn text OPTIONS (field %L), status text OPTIONS (field %L)) SERVER many_%s
+	  OPTIONS (resource %L)', n, 'PredictorBacktestExportJobArn', 'Status', n, 'predictor_backtest_export_jobs');
+	END LOOP; END \$\$");
+my @many = map { "many_$_" } 1 .. SERVERS;
+foreach my $round (1, 2)
+{
+	is(join('', map { attempt($session, "SELECT status FROM $_ WHERE arn = '$nightly'")->{rows} } @many),
+		'ACTIVE' x SERVERS, "$round. round of so many servers: each answers");
+}
+my ($first, $last) = map { $session->query_safe("SELECT count(*) FROM forecast_fdw_connections WHERE server_name = '$_'") }
+  @many[0, -1];
+is("$first $last", '0 1', '... and the connections unused for longest are closed');
+
+# All of them at once are too many: a clear error, and the session goes on.
+$session->query_safe('BEGIN');
+my @refused = grep { $_->{text} } map { attempt($session, "SAVEPOINT s; DECLARE c_$_ CURSOR FOR SELECT arn FROM $_; FETCH 1 FROM c_$_") } @many;
+is($refused[0]{sqlstate}, '53000', 'all of them at once are too many');
+like($refused[0]{message}, qr/^too many open connections to Amazon Forecast/, '... which is told');
+$session->query_safe('ROLLBACK');
+answers($session, join(' UNION ALL ', map { "SELECT status FROM $_ WHERE arn = '$nightly'" } @many[0 .. 9]),
+	join("\n", ('ACTIVE') x 10), '... and the session goes on');
+
 # --- connections that end ----------------------------------------------------
 
 # The server closed what was idle.

@@ -52,7 +52,9 @@ struct AwsClient
 	AwsEndpoint endpoint;
 	AwsIdentity *identity;
 	ClientCredentials *credentials; /* that requests are signed with; NULL: none yet */
-	AwsTransport *transport;
+	AwsTransportConfig transport_config;
+	AwsTransport *transport; /* NULL: not needed yet, or closed for others */
+	dlist_node recency;      /* in clients */
 	AwsRetrier retrier;
 	time_t clock_offset; /* of the service's clock, as far as it is known, in seconds */
 	int max_attempts_under_way;
@@ -164,6 +166,40 @@ refresh_credentials(AwsClient *client)
 
 /* ---- clients ---- */
 
+/* All there are, the one that has made no call for longest first. */
+static dlist_head clients = DLIST_STATIC_INIT(clients);
+
+/*
+ * Closes the connections of the first client that nobody holds; false if there is
+ * none with any.  Never throws.
+ */
+static bool
+close_unused_transport(void)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, &clients)
+	{
+		AwsClient *client = dlist_container(AwsClient, recency, iter.cur);
+
+		if (client->transport == NULL || client->nheld > 0)
+			continue;
+		aws_transport_close(client->transport);
+		client->transport = NULL;
+		return true;
+	}
+	return false;
+}
+
+/* The client's connections, which may be closed again when nobody holds it. */
+static AwsTransport *
+open_transport(AwsClient *client)
+{
+	if (client->transport == NULL)
+		client->transport = aws_transport_create(&client->transport_config);
+	return client->transport;
+}
+
 /* Memory context callback: gives the connections up. */
 static void
 free_client(void *arg)
@@ -171,6 +207,7 @@ free_client(void *arg)
 	AwsClient *client = arg;
 
 	Assert(client->nheld == 0);
+	dlist_delete(&client->recency);
 	if (client->transport)
 		aws_transport_close(client->transport);
 }
@@ -201,19 +238,14 @@ aws_client_create(const AwsService *service, const AwsClientConfig *config)
 	AwsClient *client = palloc0(sizeof(AwsClient));
 	MemoryContextCallback *cleanup = palloc(sizeof(MemoryContextCallback));
 	char *user_agent = aws_user_agent(config->retry_mode, config->app_id);
-	AwsTransportConfig transport = {.user_agent = user_agent,
-									.ca_bundle = config->ca_bundle,
-									.proxy = config->proxy,
-									.connect_timeout = config->connect_timeout,
-									.read_timeout = config->read_timeout,
-									.max_response_size = config->max_response_size,
-									.max_connections = config->max_pool_connections};
 	AwsIdentityConfig identity = config->identity;
 
 	client->context = context;
 	cleanup->func = free_client;
 	cleanup->arg = client;
+	dlist_push_tail(&clients, &client->recency);
 	MemoryContextRegisterResetCallback(context, cleanup);
+	aws_transport_reclaim_by(close_unused_transport);
 
 	client->service = service;
 	client->region = pstrdup(config->region);
@@ -225,7 +257,14 @@ aws_client_create(const AwsService *service, const AwsClientConfig *config)
 	aws_retry_init(&client->retrier, config->retry_mode, config->max_attempts);
 	identity.user_agent = user_agent;
 	client->identity = aws_identity_create(&identity);
-	client->transport = aws_transport_create(&transport);
+	client->transport_config = (AwsTransportConfig){
+		.user_agent = user_agent,
+		.ca_bundle = config->ca_bundle ? pstrdup(config->ca_bundle) : NULL,
+		.proxy = config->proxy ? pstrdup(config->proxy) : NULL,
+		.connect_timeout = config->connect_timeout,
+		.read_timeout = config->read_timeout,
+		.max_response_size = config->max_response_size,
+		.max_connections = config->max_pool_connections};
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextSetParent(context, TopMemoryContext);
@@ -275,7 +314,7 @@ aws_client_release(AwsClient *client)
 bool
 aws_client_is_broken(const AwsClient *client)
 {
-	return aws_transport_is_broken(client->transport);
+	return client->transport && aws_transport_is_broken(client->transport);
 }
 
 /*
@@ -305,7 +344,7 @@ aws_client_identity(AwsClient *client)
 List *
 aws_client_connections(AwsClient *client)
 {
-	return aws_transport_connections(client->transport);
+	return client->transport ? aws_transport_connections(client->transport) : NIL;
 }
 
 /* ---- one attempt ---- */
@@ -360,7 +399,7 @@ send_attempt(AwsCall *call)
 	headers[n++] = (AwsHeader){"amz-sdk-request",
 							   psprintf("attempt=%d; max=%d", call->retry.attempts + 1,
 										client->retrier.max_attempts)};
-	call->exchange = aws_transport_send(client->transport,
+	call->exchange = aws_transport_send(open_transport(client),
 										&(AwsHttpRequest){.method = "POST",
 														  .url = client->endpoint.url,
 														  .headers = headers,
@@ -637,6 +676,8 @@ aws_call_start(AwsClient *client, const char *operation, const char *input)
 
 	/* Whatever looks a catalog up may find that options have changed. */
 	aws_client_hold(client);
+	dlist_delete(&client->recency);
+	dlist_push_tail(&clients, &client->recency);
 	refresh_credentials(client);
 
 	call = palloc0(sizeof(AwsCall));
@@ -735,7 +776,7 @@ aws_client_has_room(const AwsClient *client)
 void
 aws_client_advance(AwsClient *client)
 {
-	aws_transport_advance(client->transport);
+	aws_transport_advance(open_transport(client));
 	advance_calls(client);
 }
 
@@ -746,7 +787,7 @@ aws_client_advance(AwsClient *client)
 void
 aws_client_wait(AwsClient *client)
 {
-	aws_transport_wait(client->transport, calls_due(client));
+	aws_transport_wait(open_transport(client), calls_due(client));
 	advance_calls(client);
 }
 
@@ -755,9 +796,9 @@ aws_client_wait(AwsClient *client)
  * do, apart from what is due with time.  It is the client's own.
  */
 int
-aws_client_pollset(const AwsClient *client)
+aws_client_pollset(AwsClient *client)
 {
-	return aws_transport_pollset(client->transport);
+	return aws_transport_pollset(open_transport(client));
 }
 
 /*
@@ -767,7 +808,7 @@ aws_client_pollset(const AwsClient *client)
 long
 aws_client_due(AwsClient *client)
 {
-	return aws_transport_due(client->transport, calls_due(client));
+	return aws_transport_due(open_transport(client), calls_due(client));
 }
 
 /*
@@ -777,5 +818,5 @@ aws_client_due(AwsClient *client)
 void
 aws_client_watch(AwsClient *client)
 {
-	aws_transport_watch(client->transport);
+	aws_transport_watch(open_transport(client));
 }

@@ -92,7 +92,7 @@ extern const AwsAnswer *aws_call_answer(AwsCall *call);
 extern bool aws_client_has_room(const AwsClient *client);
 extern void aws_client_wait(AwsClient *client);
 extern void aws_client_advance(AwsClient *client);
-extern int aws_client_pollset(const AwsClient *client);
+extern int aws_client_pollset(AwsClient *client);
 extern long aws_client_due(AwsClient *client);
 extern void aws_client_watch(AwsClient *client);
 

@@ -253,6 +253,19 @@ free_transport(void *arg)
 		ReleaseExternalFD();
 }
 
+/* Closes a pool that nobody needs, when descriptors run short; NULL: nobody does. */
+static bool (*reclaim)(void) = NULL;
+
+/*
+ * Says who closes pools that are not needed now: close_unused does so with one of
+ * them, and is false if there is none.  It must not throw.
+ */
+void
+aws_transport_reclaim_by(bool (*close_unused)(void))
+{
+	reclaim = close_unused;
+}
+
 /*
  * Tells fd.c that up to n descriptors are in use which it does not manage, so
  * that it closes files of its own before the process runs out.
@@ -262,14 +275,15 @@ aws_transport_reserve_fds(AwsTransport *transport, int n)
 {
 	while (transport->reserved_fds < n)
 	{
-		if (!AcquireExternalFD())
+		if (AcquireExternalFD())
+			transport->reserved_fds++;
+		else if (reclaim == NULL || !reclaim())
 			ereport(
 				ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("too many open connections to Amazon Forecast"),
 				 errhint(
-					 "Raise max_files_per_process, or use fewer servers and user mappings in one session.")));
-		transport->reserved_fds++;
+					 "Raise max_files_per_process, or use fewer servers and user mappings in one statement.")));
 	}
 }
 
@@ -355,13 +369,16 @@ aws_transport_create(const AwsTransportConfig *config)
 	transport->sockets = MemoryContextAlloc(context,
 											sizeof(AwsSocket) * transport->max_sockets);
 
-	aws_transport_reserve_fds(transport, TRANSPORT_FDS);
+	/* One more for the wait event set, which reserves it by itself. */
+	aws_transport_reserve_fds(transport, TRANSPORT_FDS + 1);
 	transport->pollset = aws_pollset_create();
 	if (transport->pollset < 0)
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 						errmsg("could not create a poll descriptor: %m")));
 	set_up_multi(transport);
 
+	ReleaseExternalFD();
+	transport->reserved_fds--;
 	transport->wait_set = forecast_create_wait_event_set(context, 3);
 	AddWaitEventToSet(transport->wait_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	if (IsUnderPostmaster)

@@ -68,6 +68,7 @@ typedef enum AwsOutcome
 } AwsOutcome;
 
 extern double aws_transport_now(void);
+extern void aws_transport_reclaim_by(bool (*close_unused)(void));
 extern AwsTransport *aws_transport_create(const AwsTransportConfig *config);
 extern void aws_transport_close(AwsTransport *transport);
 extern bool aws_transport_is_broken(const AwsTransport *transport);
