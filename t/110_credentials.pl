@@ -840,6 +840,7 @@ foreach my $case (
 	[ 'a token file with LF',         { %$pod_file, files => { token => POD_TOKEN . "\nX-Injected: 1" } } ],
 	[ 'a token file that is missing', { %$pod_file, files => {} } ],
 	[ 'plain http to another host',   { environ => { AWS_CONTAINER_CREDENTIALS_FULL_URI => 'http://10.0.0.1/x' } } ],
+	[ 'SSO, whatever else there is',  config('', "[default]\nsso_account_id = 123456789012\nsso_role_name = x\n", environ => { %pod, $pod_token => POD_TOKEN }) ],
 	[ 'MFA, which nobody can enter',  role('', "[default]\n${analyst}source_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/x\n") ])
 {
 	my ($what, $stage) = @$case;

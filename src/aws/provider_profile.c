@@ -85,19 +85,18 @@ aws_provider_config_file(AwsChain *chain, AwsCredentials *credentials)
 }
 
 /*
- * Single sign-on needs somebody to sign on: never credentials, and a reason only
- * where the profile is set up for it.
+ * Single sign-on needs somebody to sign on.  A profile that is set up for it has no
+ * other credentials: to go on to what the machine has would be to act as somebody else.
  */
 bool
 aws_provider_sso(AwsChain *chain, AwsCredentials *credentials pg_attribute_unused())
 {
-	if (aws_profile_value(chain->profile, "sso_account_id") == NULL &&
-		aws_profile_value(chain->profile, "sso_role_name") == NULL)
-		return false;
-	return aws_refuse(chain, AWS_PROVIDER_SSO,
-					  "Profile \"%s\" is set up for IAM Identity Center, which is not "
-					  "supported: nobody can sign in here.",
-					  aws_printable(chain->profile_name));
+	if (aws_profile_value(chain->profile, "sso_account_id") ||
+		aws_profile_value(chain->profile, "sso_role_name"))
+		invalid_profile("It is set up for IAM Identity Center: there is nobody who could "
+						"sign in.",
+						chain->profile_name);
+	return false;
 }
 
 /* ---- roles ---- */
