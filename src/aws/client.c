@@ -658,10 +658,10 @@ make_invocation_id(void)
 	uint64 high = pg_prng_uint64(&pg_global_prng_state);
 	uint64 low = pg_prng_uint64(&pg_global_prng_state);
 
-	return psprintf("%08x-%04x-4%03x-%04x-%012" INT64_MODIFIER "x",
-					(unsigned) (high >> 32), (unsigned) (high >> 16) & 0xffff,
-					(unsigned) high & 0xfff, (unsigned) (low >> 48 & 0x3fff) | 0x8000,
-					low & UINT64CONST(0xffffffffffff));
+	return psprintf("%08x-%04x-4%03x-%04x-%012llx", (unsigned) (high >> 32),
+					(unsigned) (high >> 16) & 0xffff, (unsigned) high & 0xfff,
+					(unsigned) (low >> 48 & 0x3fff) | 0x8000,
+					(unsigned long long) low & 0xffffffffffff);
 }
 
 /*
